@@ -1,0 +1,2 @@
+//! `weir-cni`: the chained CNI plugin.
+fn main() {}

@@ -1,0 +1,23 @@
+//! Names that the nft table, the devices and the run directory go by.
+
+/// nft table of family `netdev` that holds everything weir adds to the kernel.
+pub const TABLE: &str = "weir";
+
+/// Set of type `iface_type` with a timeout: non-empty while an enforcer renews it.
+pub const LEASE_SET: &str = "lease";
+
+/// Set of IPv4 addresses of the pods attached on this node.
+pub const LOCAL_V4_SET: &str = "local4";
+
+/// Set of IPv6 addresses of the pods attached on this node.
+pub const LOCAL_V6_SET: &str = "local6";
+
+/// Kernel end of the capture pair: nft diverts held frames to it, and what the enforcer injects for
+/// the host's stack arrives on it.
+pub const CAPTURE_KERNEL_END: &str = "weir-cap0";
+
+/// Enforcer end of the capture pair.
+pub const CAPTURE_ENFORCER_END: &str = "weir-cap1";
+
+/// Run directory unless configured otherwise.
+pub const DEFAULT_RUN_DIR: &str = "/run/weir";

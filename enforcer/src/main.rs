@@ -1,0 +1,2 @@
+//! `weir`: the node service and its command line.
+fn main() {}

@@ -1,0 +1,158 @@
+//! What the engine reports: borrowed records, handed to an [`Output`] while the frame is at hand.
+//!
+//! How they are written (EVE JSON) is not known here.
+
+use std::net::IpAddr;
+
+use weir_policies::rule::ast::{Action, Meta};
+
+use crate::frame::{AttachmentId, FrameMeta, Timestamp};
+use crate::verdict::DropReason;
+
+/// Receives what the engine reports and releases. One per worker; called on the worker's thread.
+pub trait Output {
+    /// A signature fired.
+    fn alert(&mut self, alert: &Alert<'_>);
+    /// A frame was dropped (in detect mode: would have been). Called at most once per frame.
+    fn drop(&mut self, drop: &Drop<'_>);
+    /// A flow ended or timed out.
+    fn flow(&mut self, flow: &FlowEnd<'_>);
+    /// A frame that the engine held ([`crate::verdict::Verdict::Held`]) is settled: deliver it.
+    fn release(&mut self, frame: &[u8], meta: &FrameMeta);
+}
+
+/// The two ends of a packet or flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Source address.
+    pub source: IpAddr,
+    /// Source port, 0 where the protocol has none.
+    pub source_port: u16,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Destination port.
+    pub destination_port: u16,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// ICMP type and code, where the packet is ICMP.
+    pub icmp: Option<(u8, u8)>,
+}
+
+/// Direction within a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlowDirection {
+    /// From the side that opened the flow.
+    ToServer,
+    /// To the side that opened the flow.
+    ToClient,
+}
+
+/// A snapshot of the flow a record belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowSummary {
+    /// EVE `flow_id`: stable for the flow, unique on the node in practice.
+    pub id: u64,
+    /// First packet.
+    pub start: Timestamp,
+    /// Latest packet.
+    pub last: Timestamp,
+    /// Client side of the flow as source, server side as destination.
+    pub ends: Ends,
+    /// Packets and bytes (frame lengths) to the server.
+    pub to_server: Volume,
+    /// Packets and bytes to the client.
+    pub to_client: Volume,
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Packets; a GSO frame counts as the segments it stands for.
+    pub packets: u64,
+    /// Frame bytes.
+    pub bytes: u64,
+}
+
+/// A signature fired.
+#[derive(Clone, Copy, Debug)]
+pub struct Alert<'a> {
+    /// The frame that completed the match.
+    pub frame: &'a FrameMeta,
+    /// Ends of the packet, as on the wire.
+    pub ends: Ends,
+    /// VLAN ids, outermost first, 0 where there is none.
+    pub vlan: [u16; 3],
+    /// Direction of the packet within the flow.
+    pub direction: Option<FlowDirection>,
+    /// The flow.
+    pub flow: Option<FlowSummary>,
+    /// Identity of the signature.
+    pub signature: &'a Meta,
+    /// Resolved priority, 1 (highest) to 255.
+    pub priority: u8,
+    /// What the class means, from classification.config; empty where unknown.
+    pub category: &'a str,
+    /// What the signature asks for.
+    pub action: Action,
+    /// What befell the packet.
+    pub disposition: Disposition,
+    /// Payload that matched: packet payload, or the stream's bytes around the match.
+    pub payload: &'a [u8],
+    /// Application protocol of the flow, `None` while unknown.
+    pub app_proto: Option<&'a str>,
+}
+
+/// What befell the traffic that an alert is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Delivered.
+    Allowed,
+    /// Dropped.
+    Blocked,
+    /// Delivered because the mode is detect; prevent would have dropped it.
+    WouldDrop,
+}
+
+/// A frame that was dropped, or would have been.
+#[derive(Clone, Copy, Debug)]
+pub struct Drop<'a> {
+    /// The frame.
+    pub frame: &'a FrameMeta,
+    /// Ends, where the frame could be decoded that far.
+    pub ends: Option<Ends>,
+    /// The flow it belongs to.
+    pub flow: Option<FlowSummary>,
+    /// Direction within the flow.
+    pub direction: Option<FlowDirection>,
+    /// Why.
+    pub reason: DropReason,
+    /// Name of the decode or stream event behind the reason, where there is one.
+    pub detail: Option<&'static str>,
+    /// The signature behind it, for [`DropReason::Rule`] and [`DropReason::FlowDropped`].
+    pub signature: Option<&'a Meta>,
+    /// False in detect mode: the frame was delivered.
+    pub acted: bool,
+}
+
+/// A flow ended.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowEnd<'a> {
+    /// When the record is made.
+    pub at: Timestamp,
+    /// The flow.
+    pub flow: FlowSummary,
+    /// `new`, `established` or `closed`.
+    pub state: &'static str,
+    /// `timeout`, `tcp_closed`, `evicted` or `shutdown`.
+    pub reason: &'static str,
+    /// TCP flags seen in each direction, where the flow is TCP.
+    pub tcp_flags: Option<(u8, u8)>,
+    /// Whether a signature alerted on it.
+    pub alerted: bool,
+    /// Whether its traffic was dropped.
+    pub dropped: bool,
+    /// Attachments whose interfaces its frames crossed.
+    pub attachments: [AttachmentId; 2],
+    /// Application protocol.
+    pub app_proto: Option<&'a str>,
+}

@@ -1,0 +1,1 @@
+//! A node in a namespace: the harness of the end-to-end tests.
