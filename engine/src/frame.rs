@@ -67,6 +67,12 @@ pub enum Mode {
     Detect,
 }
 
+/// Which of the engine's compiled rule sets applies: an index that whoever configures the engine hands
+/// out. Both directions of a flow carry the same one (it follows from the policies of both ends); 0 is
+/// the default set. An index the engine does not hold means the default set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct RuleSetId(pub u8);
+
 /// What comes with a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameMeta {
@@ -84,6 +90,8 @@ pub struct FrameMeta {
     pub direction: WireDirection,
     /// Prevent or detect, by the policy of the attachment.
     pub mode: Mode,
+    /// Which rules apply, by the policies of the attachments at both ends.
+    pub rules: RuleSetId,
     /// Running number of the frame at its source, from 1 (EVE's `pcap_cnt`); 0 where it has none.
     pub number: u64,
 }
