@@ -13,6 +13,7 @@
 //! warm. One [`Engine`](pipeline::Engine) belongs to one worker and is never shared.
 #![forbid(unsafe_code)]
 
+pub mod detect;
 pub mod event;
 pub mod frame;
 pub mod packet;

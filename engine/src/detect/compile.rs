@@ -1,0 +1,141 @@
+//! Rules to signatures.
+
+use std::sync::Arc;
+
+use weir_policies::rule::ast::{AddressExpr, PortExpr, Position, Rule};
+
+use super::{Limits, RuleSet};
+
+/// What rules need to know to be compiled.
+#[derive(Clone, Copy)]
+pub struct CompileEnv<'a> {
+    /// Address and port variables.
+    pub vars: &'a dyn Variables,
+    /// Classes, for priority and category.
+    pub classifications: &'a dyn Classifications,
+    /// Limits that are built into compiled rules.
+    pub limits: Limits,
+}
+
+/// Address and port variables by name, without the `$`.
+pub trait Variables {
+    /// The address group of that name.
+    fn address(&self, name: &str) -> Option<&AddressExpr>;
+    /// The port group of that name.
+    fn port(&self, name: &str) -> Option<&PortExpr>;
+}
+
+/// No variables.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoVariables;
+
+impl Variables for NoVariables {
+    fn address(&self, _: &str) -> Option<&AddressExpr> {
+        None
+    }
+
+    fn port(&self, _: &str) -> Option<&PortExpr> {
+        None
+    }
+}
+
+/// What `classification.config` says of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleClass<'a> {
+    /// What the class means.
+    pub description: &'a str,
+    /// Default priority of its rules, 1 (highest) to 255.
+    pub priority: u8,
+}
+
+/// Classes by the name that `classtype` gives.
+pub trait Classifications {
+    /// The class of that name.
+    fn class(&self, name: &str) -> Option<RuleClass<'_>>;
+}
+
+/// No classes: every rule without `priority` has priority 3.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoClassifications;
+
+impl Classifications for NoClassifications {
+    fn class(&self, _: &str) -> Option<RuleClass<'_>> {
+        None
+    }
+}
+
+/// Result of [`RuleSet::compile`].
+#[derive(Debug)]
+pub struct Compiled {
+    /// The rules that can be evaluated.
+    pub rule_set: Arc<RuleSet>,
+    /// The others.
+    pub refused: Vec<Refusal>,
+    /// How many of which.
+    pub counts: CompileCounts,
+}
+
+/// A rule that is not evaluated, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule's file.
+    pub file: String,
+    /// The option that stands in the way, or the rule's start.
+    pub position: Position,
+    /// Signature id.
+    pub sid: u32,
+    /// The keyword in the way; the protocol's name where that is in the way.
+    pub keyword: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What became of the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct CompileCounts {
+    /// Rules that were compiled.
+    pub loaded: usize,
+    /// Enabled rules that were refused.
+    pub refused: usize,
+    /// Rules commented out.
+    pub disabled: usize,
+}
+
+/// Keywords that signatures may use, sorted, for documentation.
+#[must_use]
+pub fn evaluated_keywords() -> &'static [&'static str] {
+    &[]
+}
+
+impl RuleSet {
+    /// Compiles rules, each with the name of its file. A rule that cannot be evaluated as documented
+    /// is refused; the others load. Disabled rules are skipped.
+    #[must_use]
+    pub fn compile<'r>(
+        rules: impl IntoIterator<Item = (&'r Rule, &'r str)>,
+        env: &CompileEnv<'_>,
+    ) -> Compiled {
+        let _ = env;
+        let mut counts = CompileCounts::default();
+        let mut refused = Vec::new();
+        for (rule, file) in rules {
+            if !rule.enabled {
+                counts.disabled += 1;
+                continue;
+            }
+            counts.refused += 1;
+            refused.push(Refusal {
+                file: file.to_owned(),
+                position: rule.position,
+                sid: rule.meta.sid,
+                keyword: rule.header.protocol.name.clone(),
+                reason: "rules cannot be evaluated yet".to_owned(),
+            });
+        }
+        Compiled {
+            rule_set: Arc::new(Self::empty()),
+            refused,
+            counts,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Signatures against packets and streams.
+//!
+//! - [`RuleSet`]: what the rules of some files compile to; immutable, shared by all workers;
+//! - [`Detector`]: one per worker; owns every buffer that inspection needs;
+//! - [`FlowState`]: what detection remembers of one flow; lives in the flow table;
+//! - [`Inspection`] in, [`Outcome`] out.
+//!
+//! A packet is inspected once, together with the fresh bytes of its stream if it brought any.
+//!
+//! Invariants: a rule is evaluated as documented or refused with a reason, never in part; a packet
+//! meets only the signatures of its protocol, direction and ports; inspection allocates nothing once
+//! warm; work per packet is bounded ([`Limits`]) and a limit that is hit is counted
+//! ([`DetectCounters`]), never silent.
+
+mod compile;
+mod detector;
+mod flow_state;
+mod inspection;
+mod limits;
+mod outcome;
+mod ruleset;
+mod signature;
+
+pub use compile::{
+    Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,
+    RuleClass, Variables, evaluated_keywords,
+};
+pub use detector::{DetectCounters, Detector};
+pub use flow_state::FlowState;
+pub use inspection::{FlowView, Inspection, StreamView};
+pub use limits::Limits;
+pub use outcome::{Effect, Hit, HitSource, Outcome, Scope};
+pub use ruleset::RuleSet;
+pub use signature::{Signature, SignatureId};
