@@ -17,4 +17,5 @@ pub mod detect;
 pub mod event;
 pub mod frame;
 pub mod packet;
+pub mod pipeline;
 pub mod verdict;
