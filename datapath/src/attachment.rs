@@ -4,7 +4,7 @@
 //! removed after the kernel state is gone; read by the enforcer as a snapshot, then by watching the
 //! directory. It survives restarts of either side in any order.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,10 @@ pub struct Attachment {
     pub host_ifindex: u32,
     /// MAC address of the interface inside the container.
     pub pod_mac: String,
+    /// IPv6 link-local address of the pod's interface at ADD, if it had one: a source address that
+    /// anti-spoofing allows besides [`Attachment::ips`] and the address formed from the MAC.
+    #[serde(default)]
+    pub link_local: Option<Ipv6Addr>,
     /// Addresses of the pod.
     pub ips: Vec<IpAddr>,
     /// What runs behind it.

@@ -21,3 +21,9 @@ pub const CAPTURE_ENFORCER_END: &str = "weir-cap1";
 
 /// Run directory unless configured otherwise.
 pub const DEFAULT_RUN_DIR: &str = "/run/weir";
+
+/// Directory of the attachment records, below the run directory.
+pub const ATTACHMENTS_DIR: &str = "attachments";
+
+/// Directory of the lock files, below the run directory.
+pub const LOCKS_DIR: &str = "locks";
