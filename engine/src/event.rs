@@ -19,6 +19,51 @@ pub trait Output {
     fn flow(&mut self, flow: &FlowEnd<'_>);
     /// A frame that the engine held ([`crate::verdict::Verdict::Held`]) is settled: deliver it.
     fn release(&mut self, frame: &[u8], meta: &FrameMeta);
+    /// A datagram was put together from fragments: does its flow live with another worker?
+    ///
+    /// The kernel's fanout can only see the addresses of a fragment, so that the fragments of a flow may
+    /// all reach one worker and the flow's other packets another. An output of several workers compares
+    /// the datagram's owner (by addresses, protocol and ports) with itself, and where it is another,
+    /// copies the datagram and its fragments into that worker's queue, whose engine judges it
+    /// ([`process_datagram`](crate::pipeline::Engine::process_datagram)); that worker then delivers or
+    /// drops the fragments.
+    fn elsewhere(&mut self, datagram: &Datagram<'_>) -> Steering {
+        let _ = datagram;
+        Steering::Here
+    }
+}
+
+/// Where a datagram is judged.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Steering {
+    /// In this engine.
+    Here,
+    /// Elsewhere: the output has copied the datagram and its fragments and answers for them.
+    Taken,
+    /// Elsewhere, but its queue is full: the fragments are dropped
+    /// ([`DropReason::FragmentMemcap`]).
+    Full,
+}
+
+/// A datagram put together from fragments that are still held.
+#[derive(Clone, Copy)]
+pub struct Datagram<'a> {
+    /// The datagram as one frame: link and network header of its first fragment, lengths and checksum
+    /// made whole.
+    pub frame: &'a [u8],
+    /// What came with the fragment that completed it.
+    pub meta: &'a FrameMeta,
+    /// Its ends, ports included.
+    pub ends: Ends,
+    /// Its fragments.
+    pub fragments: &'a dyn HeldFrames,
+}
+
+/// Frames that the engine holds, each with what came with it.
+pub trait HeldFrames {
+    /// Calls `each` for every one, in the order of their arrival.
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &FrameMeta));
 }
 
 /// The two ends of a packet or flow.

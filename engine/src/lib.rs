@@ -13,9 +13,12 @@
 //! warm. One [`Engine`](pipeline::Engine) belongs to one worker and is never shared.
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod detect;
 pub mod event;
+pub mod flow;
 pub mod frame;
 pub mod packet;
 pub mod pipeline;
+pub mod stream;
 pub mod verdict;

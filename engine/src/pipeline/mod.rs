@@ -1,8 +1,13 @@
 //! The stages put together: one [`Engine`] per worker.
 
+mod config;
+
 use std::sync::Arc;
 
-use crate::detect::{Limits as DetectLimits, RuleSet};
+pub use config::EngineConfig;
+
+use crate::counters::Counters;
+use crate::detect::RuleSet;
 use crate::event::Output;
 use crate::frame::{FrameMeta, RuleSetId, Timestamp};
 use crate::verdict::Verdict;
@@ -31,24 +36,11 @@ impl RuleSets {
     }
 }
 
-/// How an engine judges traffic, and its bounds.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EngineConfig {
-    /// Take final checksums for right without looking (captures taken where they were not yet
-    /// computed).
-    pub ignore_checksums: bool,
-    /// Follow TCP flows whose handshake was not seen.
-    pub midstream: bool,
-    /// Follow TCP flows of which only one direction is ever seen.
-    pub async_oneside: bool,
-    /// Bounds of the detection stage.
-    pub detect: DetectLimits,
-}
-
 /// One worker's engine: every stage from the frame to its verdict. Owns its tables, shares nothing.
 #[derive(Debug)]
 pub struct Engine {
     rules: RuleSets,
+    counters: Counters,
 }
 
 impl Engine {
@@ -57,7 +49,10 @@ impl Engine {
     #[must_use]
     pub fn new(config: EngineConfig, rules: RuleSets, seed: [u64; 2]) -> Self {
         let _ = (config, seed);
-        Self { rules }
+        Self {
+            rules,
+            counters: Counters::default(),
+        }
     }
 
     /// Judges one frame. Its bytes may be rewritten in place (the first copy of overlapping stream data
@@ -80,6 +75,31 @@ impl Engine {
     /// Ends every flow (shutdown, end of capture); fragments still held are dropped.
     pub fn finish(&mut self, now: Timestamp, output: &mut dyn Output) {
         let _ = (now, output);
+    }
+
+    /// Judges a datagram that another worker put together from fragments and that its
+    /// [`Output::elsewhere`] handed over. The answer is for all its fragments: [`Verdict::Pass`] means
+    /// deliver them, anything else drop them; it is never [`Verdict::Held`]. `datagram` is never
+    /// rewritten.
+    pub fn process_datagram(
+        &mut self,
+        datagram: &mut [u8],
+        meta: &FrameMeta,
+        output: &mut dyn Output,
+    ) -> Verdict {
+        let _ = (datagram, meta, output);
+        Verdict::Pass
+    }
+
+    /// Says that frames may have passed this node without being handed in (the kernel failed open
+    /// while the worker stood still): flows that are already known may have holes, so each picks up its
+    /// sequence numbers anew. O(1).
+    pub fn missed_frames(&mut self) {}
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Changes the rules. Flows and their state are kept.
