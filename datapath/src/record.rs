@@ -4,11 +4,30 @@
 //! directory, fsync, rename, fsync of the directory); names starting with a dot are not records. One bad
 //! file never hides the others.
 
-use std::fs::File;
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::attachment::{Attachment, AttachmentKey};
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::attachment::{Attachment, AttachmentKey, RECORD_VERSION};
+use crate::layout::{ATTACHMENTS_DIR, LOCKS_DIR};
+use crate::tag::KeyTag;
+
+/// Largest record file that is read, in bytes. A record is a few hundred.
+pub const MAX_RECORD: u64 = 64 * 1024;
+
+/// Age from which a temporary file is taken for a dead writer's. A write takes milliseconds.
+pub const ORPHAN_AGE: Duration = Duration::from_mins(10);
+
+const SUFFIX: &str = ".json";
+const TEMPORARY_PREFIX: &str = ".tmp-";
+
+/// Distinguishes temporary files of one process.
+static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -45,15 +64,12 @@ pub enum RecordError {
         /// Version this build knows.
         known: u32,
     },
-    /// This part is not written yet.
-    #[error("not available in this build: {0}")]
-    NotBuilt(&'static str),
 }
 
-/// Lock over the attachments of one network; released when dropped.
+/// Lock over the attachments of one network; released when dropped, also by the death of the process.
 #[derive(Debug)]
 pub struct NetworkLock {
-    _file: File,
+    _file: Flock<File>,
 }
 
 /// The records below one run directory.
@@ -74,54 +90,282 @@ impl RecordStore {
     /// Directory of the record files, for watching.
     #[must_use]
     pub fn directory(&self) -> PathBuf {
-        self.run_dir.join(crate::layout::ATTACHMENTS_DIR)
+        self.run_dir.join(ATTACHMENTS_DIR)
+    }
+
+    /// Creates the directory of the record files (mode 0700) where it is missing.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn create_directory(&self) -> Result<(), RecordError> {
+        make_directory(&self.directory())
     }
 
     /// File of this attachment, whether it exists or not.
     #[must_use]
     pub fn path_of(&self, key: &AttachmentKey) -> PathBuf {
-        self.directory()
-            .join(format!("{}.json", crate::tag::KeyTag::of(key)))
+        self.directory().join(file_name(key))
     }
 
     /// Creates or replaces the record.
     ///
     /// # Errors
     /// [`RecordError::Io`]; an existing record is unchanged then.
-    pub fn write(&self, _attachment: &Attachment) -> Result<(), RecordError> {
-        Err(RecordError::NotBuilt("RecordStore::write"))
+    pub fn write(&self, attachment: &Attachment) -> Result<(), RecordError> {
+        self.create_directory()?;
+        let path = self.path_of(&attachment.key);
+        let temporary = self.directory().join(format!(
+            "{TEMPORARY_PREFIX}{}-{}",
+            std::process::id(),
+            NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed)
+        ));
+        let written = write_synced(&temporary, attachment)
+            .and_then(|()| fs::rename(&temporary, &path))
+            .and_then(|()| sync_directory(&self.directory()));
+        if let Err(source) = written {
+            // Best effort: the name starts with a dot and is swept by the next reconcile.
+            let _ = fs::remove_file(&temporary);
+            return Err(io_error("write", &path, source));
+        }
+        Ok(())
     }
 
     /// Removes the record; `false` if there was none.
     ///
     /// # Errors
     /// [`RecordError::Io`].
-    pub fn remove(&self, _key: &AttachmentKey) -> Result<bool, RecordError> {
-        Err(RecordError::NotBuilt("RecordStore::remove"))
+    pub fn remove(&self, key: &AttachmentKey) -> Result<bool, RecordError> {
+        let path = self.path_of(key);
+        match fs::remove_file(&path) {
+            Ok(()) => sync_directory(&self.directory())
+                .map(|()| true)
+                .map_err(|source| io_error("sync after removing", &path, source)),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(source) => Err(io_error("remove", &path, source)),
+        }
     }
 
     /// The record, if there is one.
     ///
     /// # Errors
     /// [`RecordError`].
-    pub fn read(&self, _key: &AttachmentKey) -> Result<Option<Attachment>, RecordError> {
-        Err(RecordError::NotBuilt("RecordStore::read"))
+    pub fn read(&self, key: &AttachmentKey) -> Result<Option<Attachment>, RecordError> {
+        read_file(&self.path_of(key))
+    }
+
+    /// The record in one file, for a reader that watches [`Self::directory`]. `None`: the file is gone, or its
+    /// name is not that of a record.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn read_path(&self, path: &Path) -> Result<Option<Attachment>, RecordError> {
+        if !is_record_name(path) {
+            return Ok(None);
+        }
+        read_file(path)
     }
 
     /// All records in the order of their file names, and what could not be read. No directory: no records.
     #[must_use]
     pub fn load_all(&self) -> (Vec<Attachment>, Vec<RecordError>) {
-        (
-            Vec::new(),
-            vec![RecordError::NotBuilt("RecordStore::load_all")],
-        )
+        let mut records = Vec::new();
+        let mut errors = Vec::new();
+        let mut paths = match list(&self.directory()) {
+            Ok(paths) => paths,
+            Err(source) => {
+                errors.push(io_error("list", &self.directory(), source));
+                Vec::new()
+            }
+        };
+        paths.retain(|path| is_record_name(path));
+        paths.sort();
+        for path in paths {
+            match read_file(&path) {
+                Ok(Some(record)) => records.push(record),
+                Ok(None) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        (records, errors)
+    }
+
+    /// The records of `network` whose attachment `is_valid` does not name: what GC has to detach and remove.
+    /// Files that cannot be read are reported and never stale.
+    #[must_use]
+    pub fn stale(
+        &self,
+        network: &str,
+        is_valid: impl Fn(&AttachmentKey) -> bool,
+    ) -> (Vec<Attachment>, Vec<RecordError>) {
+        let (mut records, errors) = self.load_all();
+        records.retain(|record| record.key.network == network && !is_valid(&record.key));
+        (records, errors)
+    }
+
+    /// Removes temporary files older than [`ORPHAN_AGE`], which killed writers left; returns how many.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn sweep_temporaries(&self) -> Result<usize, RecordError> {
+        let directory = self.directory();
+        let paths = list(&directory).map_err(|source| io_error("list", &directory, source))?;
+        let mut removed = 0;
+        for path in paths.iter().filter(|path| is_orphan(path)) {
+            if fs::remove_file(path).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Waits for the lock over one network's attachments (between processes, by `flock`).
     ///
     /// # Errors
     /// [`RecordError::Io`].
-    pub fn lock(&self, _network: &str) -> Result<NetworkLock, RecordError> {
-        Err(RecordError::NotBuilt("RecordStore::lock"))
+    pub fn lock(&self, network: &str) -> Result<NetworkLock, RecordError> {
+        let directory = self.run_dir.join(LOCKS_DIR);
+        make_directory(&directory)?;
+        let stem = KeyTag::of(&AttachmentKey {
+            network: network.to_owned(),
+            container_id: String::new(),
+            ifname: String::new(),
+        });
+        let path = directory.join(format!("{stem}.lock"));
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| io_error("open", &path, source))?;
+        let mut unlocked = file;
+        loop {
+            match Flock::lock(unlocked, FlockArg::LockExclusive) {
+                Ok(file) => return Ok(NetworkLock { _file: file }),
+                Err((file, nix::Error::EINTR)) => unlocked = file,
+                Err((_, errno)) => return Err(io_error("lock", &path, errno.into())),
+            }
+        }
     }
 }
+
+fn file_name(key: &AttachmentKey) -> String {
+    format!("{}{SUFFIX}", KeyTag::of(key))
+}
+
+fn is_record_name(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| !name.starts_with('.') && name.ends_with(SUFFIX))
+}
+
+/// A temporary file that no writer can still be at. By age, as the writer may live in another PID namespace.
+fn is_orphan(path: &Path) -> bool {
+    let temporary = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+    temporary
+        && fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ORPHAN_AGE))
+}
+
+fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect(),
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), RecordError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|source| io_error("create directory", directory, source))
+}
+
+fn write_synced(path: &Path, attachment: &Attachment) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(attachment)?;
+    text.push(b'\n');
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(&text)?;
+    file.sync_all()
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+fn read_file(path: &Path) -> Result<Option<Attachment>, RecordError> {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_RECORD + 1).read_to_end(&mut text));
+    match read {
+        Ok(_) if text.len() as u64 > MAX_RECORD => {
+            Err(corrupt(path, format!("longer than {MAX_RECORD} bytes")))
+        }
+        Ok(_) => parse(path, &text).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(source) => Err(io_error("read", path, source)),
+    }
+}
+
+fn parse(path: &Path, text: &[u8]) -> Result<Attachment, RecordError> {
+    let value: serde_json::Value =
+        serde_json::from_slice(text).map_err(|error| corrupt(path, error.to_string()))?;
+    let found = value
+        .get("version")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| corrupt(path, "no number `version`".to_owned()))?;
+    if found != u64::from(RECORD_VERSION) {
+        return Err(RecordError::Version {
+            path: path.to_owned(),
+            found,
+            known: RECORD_VERSION,
+        });
+    }
+    let record: Attachment =
+        serde_json::from_value(value).map_err(|error| corrupt(path, error.to_string()))?;
+    let expected = file_name(&record.key);
+    if path.file_name().and_then(|name| name.to_str()) != Some(expected.as_str()) {
+        return Err(corrupt(
+            path,
+            format!("its content belongs in `{expected}`"),
+        ));
+    }
+    Ok(record)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> RecordError {
+    RecordError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn corrupt(path: &Path, detail: String) -> RecordError {
+    RecordError::Corrupt {
+        path: path.to_owned(),
+        detail,
+    }
+}
+
+#[cfg(test)]
+mod tests;
