@@ -1,30 +1,46 @@
 //! Which of many byte patterns occur in a buffer.
 //!
 //! A [`Prefilter`] is built once from patterns (each with the caller's identifier) and then asked, for
-//! every buffer, which patterns occur in it. It is exact: no occurrence is missed, none is invented
-//! (a `nocase` pattern occurs without regard to ASCII case).
+//! every buffer, which patterns occur in it. It is exact: no occurrence is missed, none is invented (a
+//! `nocase` pattern occurs without regard to ASCII case).
 //!
-//! Invariants: immutable after building, shared by all workers; scanning allocates nothing and its work
-//! is bounded by the buffer's length, whatever the bytes.
+//! ```text
+//! patterns -> distinct ─┬─ short (1-3 bytes): nibble masks | pairs of bytes -> compare
+//!                       └─ long: nibble masks | hash filter -> table -> compare
+//!                                                  (too many comparisons -> automaton)
+//! ```
+//!
+//! Four bytes of each pattern, the rarest of it in traffic, stand for the whole (`gram`). Positions of a
+//! haystack are ruled out 32 at a time where the processor has AVX2 and the patterns are few (`simd`),
+//! else by a hash filter in which two neighbouring grams stand for each pattern, so that only every
+//! second position needs a look (`table`). What is left is looked up in the table and compared byte by
+//! byte. (A gather of eight filter words at a time was tried and was slower than the scalar filter.)
+//!
+//! Invariants: immutable after building, shared by all workers; scanning allocates nothing; its work
+//! is bounded by the length of the haystack, whatever its bytes: where many patterns had to share a
+//! bucket, a haystack that makes the table compare more than once a byte is finished by an
+//! Aho-Corasick automaton (`scan`). `unsafe` is confined to `simd`.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+mod gram;
+mod pattern;
+mod scan;
+mod short;
+mod simd;
+mod table;
 
-/// One pattern to look for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pattern<'a> {
-    /// Its bytes, at least one.
-    pub bytes: &'a [u8],
-    /// ASCII case is ignored.
-    pub nocase: bool,
-    /// What to report; need not be unique.
-    pub id: u32,
-}
+pub use pattern::Pattern;
+pub use scan::Engine;
+
+use pattern::Distinct;
+use scan::LongPatterns;
+use short::ShortPatterns;
 
 /// A set of patterns, compiled.
 #[derive(Debug)]
 pub struct Prefilter {
-    automaton: Option<AhoCorasick>,
-    patterns: Vec<(Box<[u8]>, bool, u32)>,
+    patterns: Box<[Distinct]>,
+    long: Box<[LongPatterns]>,
+    short: Option<ShortPatterns>,
 }
 
 /// Why a set of patterns cannot be compiled.
@@ -57,47 +73,38 @@ impl Prefilter {
     ///
     /// [`BuildError`] when a pattern is empty or the whole is too large.
     pub fn build<'p>(patterns: impl IntoIterator<Item = Pattern<'p>>) -> Result<Self, BuildError> {
-        let mut owned = Vec::new();
-        for pattern in patterns {
-            if pattern.bytes.is_empty() {
-                return Err(BuildError::EmptyPattern { id: pattern.id });
-            }
-            owned.push((Box::from(pattern.bytes), pattern.nocase, pattern.id));
-        }
-        let automaton = if owned.is_empty() {
-            None
-        } else {
-            let built = AhoCorasickBuilder::new()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .build(owned.iter().map(|(bytes, _, _)| bytes))
-                .map_err(|error| BuildError::TooLarge(error.to_string()))?;
-            Some(built)
-        };
+        Self::build_for(Engine::Best, patterns)
+    }
+
+    /// Compiles `patterns` for a given engine; all find the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prefilter::build`].
+    pub fn build_for<'p>(
+        engine: Engine,
+        patterns: impl IntoIterator<Item = Pattern<'p>>,
+    ) -> Result<Self, BuildError> {
+        let patterns = pattern::distinct(patterns)?;
         Ok(Self {
-            automaton,
-            patterns: owned,
+            long: LongPatterns::build(&patterns, engine)?.into(),
+            short: ShortPatterns::build(&patterns, engine),
+            patterns: patterns.into(),
         })
     }
 
     /// Calls `found(id, end)` for every occurrence in `haystack`; `end` is the index behind its last
-    /// byte. The same id may be reported more than once, in any order.
+    /// byte. Occurrences come in no particular order, and one may be reported more than once.
     pub fn scan(&self, haystack: &[u8], mut found: impl FnMut(u32, usize)) {
-        let Some(automaton) = &self.automaton else {
-            return;
-        };
-        for hit in automaton.find_overlapping_iter(haystack) {
-            let Some((bytes, nocase, id)) = self.patterns.get(hit.pattern().as_usize()) else {
-                continue;
-            };
-            let exact = || haystack.get(hit.start()..hit.end()) == Some(bytes);
-            if *nocase || exact() {
-                found(*id, hit.end());
-            }
+        for long in &self.long {
+            long.scan(&self.patterns, haystack, &mut found);
+        }
+        if let Some(short) = &self.short {
+            short.scan(&self.patterns, haystack, &mut found);
         }
     }
 
-    /// Number of patterns.
+    /// Number of distinct patterns.
     #[must_use]
     pub fn len(&self) -> usize {
         self.patterns.len()
@@ -108,40 +115,21 @@ impl Prefilter {
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reports_each_pattern_by_its_own_case_rule() {
-        let set = Prefilter::build([
-            Pattern {
-                bytes: b"GET",
-                nocase: false,
-                id: 1,
-            },
-            Pattern {
-                bytes: b"get",
-                nocase: true,
-                id: 2,
-            },
-        ])
-        .unwrap();
-        let mut found = Vec::new();
-        set.scan(b"xGeT GET", |id, end| found.push((id, end)));
-        found.sort_unstable();
-        assert_eq!(found, [(1, 8), (2, 4), (2, 8)]);
+    /// Bytes of the longest pattern, 0 when there is none: one less is what a caller that scans a
+    /// stream piece by piece has to look back.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.patterns
+            .iter()
+            .map(|pattern| pattern.bytes.len())
+            .max()
+            .unwrap_or(0)
     }
 
-    #[test]
-    fn refuses_an_empty_pattern() {
-        let built = Prefilter::build([Pattern {
-            bytes: b"",
-            nocase: false,
-            id: 7,
-        }]);
-        assert_eq!(built.unwrap_err(), BuildError::EmptyPattern { id: 7 });
+    /// How most positions are ruled out: `nibbles` or `filter`; `none` without long patterns.
+    #[must_use]
+    pub fn way(&self) -> &'static str {
+        self.long.first().map_or("none", LongPatterns::way)
     }
 }
