@@ -1,0 +1,57 @@
+//! Every bound that an operator can set, with its default.
+
+use serde::Deserialize;
+
+/// Bounds on the enforcer's queues and buffers. Each one that is hit is counted (`weir status`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of kernel memory per worker for frames that wait for it (`SO_RCVBUFFORCE`).
+    pub socket_buffer: u32,
+    /// Frames taken, judged and sent on per system call, 1 to 256.
+    pub batch: u16,
+    /// Microseconds that an idle worker looks for the next frame before it sleeps. 0: it sleeps at
+    /// once, which costs latency; above, it costs CPU time of others.
+    pub spin: u32,
+    /// Chunks of events (of at most 64 KiB each) that may wait for the writer.
+    pub event_queue: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            socket_buffer: 64 << 20,
+            batch: 32,
+            spin: 20,
+            event_queue: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// What is wrong with the values, if anything.
+    pub(super) fn problem(&self) -> Option<String> {
+        if !(1..=256).contains(&self.batch) {
+            return Some(format!(
+                "limits.batch is {}: allowed are 1 to 256",
+                self.batch
+            ));
+        }
+        if self.spin > 10_000 {
+            return Some(format!(
+                "limits.spin is {} microseconds: allowed are 0 to 10000",
+                self.spin
+            ));
+        }
+        if self.event_queue == 0 {
+            return Some("limits.eventQueue is 0: at least 1 is needed".to_owned());
+        }
+        if self.socket_buffer < 1 << 20 {
+            return Some(format!(
+                "limits.socketBuffer is {} bytes: at least 1048576 are needed, a frame has up to 65553",
+                self.socket_buffer
+            ));
+        }
+        None
+    }
+}

@@ -1,0 +1,309 @@
+//! `weir.yaml`: everything an operator can set, read once at start and again on reload.
+//!
+//! Absent file: the defaults. A key that is not known is an error with its line, never ignored.
+//! Flags override (see [`crate::cli`]). `weir.yaml` at the top of the repository documents each key.
+
+mod eve;
+mod limits;
+pub mod pattern;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use weir_datapath::layout::DEFAULT_RUN_DIR;
+use weir_datapath::policy::Mode;
+
+pub use eve::{Eve, EveTarget, EventType};
+pub use limits::Limits;
+
+/// Read unless `--config` names another; may be absent.
+pub const DEFAULT_PATH: &str = "/etc/weir/weir.yaml";
+
+/// Largest settings file that is read.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Most workers that can be asked for.
+pub const MAX_WORKERS: u16 = 64;
+
+/// The settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Attachment records, control socket, lock.
+    pub run_dir: PathBuf,
+    /// Worker threads; absent: one per core.
+    pub workers: Option<u16>,
+    /// Mode of every attachment, whatever its own policy says.
+    pub mode: Option<Mode>,
+    /// Follow TCP flows that were open before the enforcer started.
+    pub midstream: bool,
+    /// Follow TCP flows of which only one half crosses the node's pods.
+    pub async_oneside: bool,
+    /// Load the rules that weir ships.
+    pub shipped_rules: bool,
+    /// Files of the default rule set; `*` and `?` stand for parts of a name.
+    pub rule_files: Vec<String>,
+    /// Further rule sets by name, as lists of files.
+    pub rule_sets: std::collections::BTreeMap<String, Vec<String>>,
+    /// Address and port groups that rules name.
+    pub vars: crate::rules::Vars,
+    /// A `classification.config`; absent: the shipped one.
+    pub classification: Option<PathBuf>,
+    /// Policies by namespace and pod name; the first that fits applies.
+    pub policies: Vec<PodPolicy>,
+    /// Namespaces (patterns) whose pods may loosen their policy by annotation.
+    pub loosen: Vec<String>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Outputs.
+    pub outputs: Outputs,
+}
+
+/// A policy for the pods whose names fit. It takes the place of what the attachment was wired under.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodPolicy {
+    /// Patterns; a pod fits when any does. Absent: every namespace.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// Patterns for the pod's name. Absent: every name.
+    #[serde(default)]
+    pub pods: Vec<String>,
+    /// `detect` or `prevent`; absent: as wired.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    /// Rule sets by name; absent: as wired.
+    #[serde(default)]
+    pub rule_sets: Option<Vec<String>>,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Outputs {
+    /// EVE JSON.
+    pub eve: Eve,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            run_dir: PathBuf::from(DEFAULT_RUN_DIR),
+            workers: None,
+            mode: None,
+            midstream: true,
+            async_oneside: true,
+            shipped_rules: true,
+            rule_files: Vec::new(),
+            rule_sets: std::collections::BTreeMap::new(),
+            vars: crate::rules::Vars::default(),
+            classification: None,
+            policies: Vec::new(),
+            loosen: Vec::new(),
+            limits: Limits::default(),
+            outputs: Outputs::default(),
+        }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read settings file {path}: {source}; check the path given with --config", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is absurdly large.
+    #[error("settings file {path} has {bytes} bytes, more than the {MAX_BYTES} allowed; is it the right file?", path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The file is not YAML of this shape.
+    #[error("{path}:{line}:{column}: {message}", path = path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line.
+        line: u64,
+        /// 1-based column.
+        column: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value is out of bounds.
+    #[error("{path}: {message}", path = path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// Reads `path`, or [`DEFAULT_PATH`] where it exists, or takes the defaults.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or does not have the documented shape.
+    pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
+        match path {
+            Some(path) => Self::read(path),
+            None if Path::new(DEFAULT_PATH).exists() => Self::read(Path::new(DEFAULT_PATH)),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, SettingsError> {
+        let settings: Self = read_yaml(path)?;
+        match settings.problem() {
+            Some(message) => Err(SettingsError::Value {
+                path: path.to_owned(),
+                message,
+            }),
+            None => Ok(settings),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        if let Some(workers) = self.workers
+            && !(1..=MAX_WORKERS).contains(&workers)
+        {
+            return Some(format!(
+                "workers is {workers}: allowed are 1 to {MAX_WORKERS}"
+            ));
+        }
+        if self.mode == Some(Mode::Off) || self.policies.iter().any(|p| p.mode == Some(Mode::Off)) {
+            return Some(
+                "mode off is not for weir.yaml: allowed are detect and prevent; \
+                 what is not to be inspected is set to off in the conflist"
+                    .to_owned(),
+            );
+        }
+        self.unknown_rule_set()
+            .or_else(|| self.limits.problem())
+            .or_else(|| self.outputs.eve.problem())
+    }
+
+    fn unknown_rule_set(&self) -> Option<String> {
+        let named = self.policies.iter().filter_map(|p| p.rule_sets.as_ref());
+        let unknown = named
+            .flatten()
+            .find(|name| !self.rule_sets.contains_key(*name) && *name != DEFAULT_RULE_SET)?;
+        let known: Vec<&str> = self.rule_sets.keys().map(String::as_str).collect();
+        Some(format!(
+            "a policy names rule set {unknown:?}, which ruleSets does not define; defined are {DEFAULT_RULE_SET:?} and {known:?}"
+        ))
+    }
+}
+
+/// Name of the rule set that `ruleFiles` and the shipped rules make.
+pub const DEFAULT_RULE_SET: &str = "default";
+
+/// Reads a YAML file of bounded size.
+///
+/// # Errors
+///
+/// With path and line when it cannot be read or has another shape.
+pub fn read_yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SettingsError> {
+    let read = |source| SettingsError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = std::fs::metadata(path).map_err(read)?.len();
+    if bytes > MAX_BYTES {
+        return Err(SettingsError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(read)?;
+    parse_yaml(path, &text)
+}
+
+fn parse_yaml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, SettingsError> {
+    // An empty file, or one of comments only, is null in YAML: it means the defaults.
+    let blank = text.lines().all(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line == "---"
+    });
+    serde_saphyr::from_str(if blank { "{}" } else { text }).map_err(|error| {
+        let (line, column) = error
+            .location()
+            .map_or((1, 1), |at| (at.line(), at.column()));
+        let message = error.without_snippet().to_string();
+        SettingsError::Syntax {
+            path: path.to_owned(),
+            line,
+            column,
+            message,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, SettingsError> {
+        parse_yaml(Path::new("weir.yaml"), text)
+    }
+
+    #[test]
+    fn nothing_means_the_defaults() {
+        for text in ["", "# a comment\n\n---\n", "{}"] {
+            let settings = parse(text).unwrap();
+            assert_eq!(settings.run_dir, PathBuf::from(DEFAULT_RUN_DIR));
+            assert!(settings.shipped_rules);
+        }
+    }
+
+    #[test]
+    fn unknown_key_is_named_with_its_line() {
+        let error = parse("runDir: /run/x\nworkres: 3\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("weir.yaml:2:"), "{error}");
+        assert!(error.contains("workres"), "{error}");
+    }
+
+    #[test]
+    fn wrong_type_is_named_with_its_line() {
+        let error = parse("runDir: /run/x\nworkers: many\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("weir.yaml:2:"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused() {
+        for (text, word) in [
+            ("workers: 0", "workers"),
+            ("limits: {batch: 0}", "batch"),
+            ("limits: {eventQueue: 0}", "eventQueue"),
+            ("limits: {socketBuffer: 5}", "socketBuffer"),
+            ("outputs: {eve: {to: file}}", "path"),
+            ("outputs: {eve: {to: stdout, path: /x}}", "path"),
+            ("mode: off", "mode"),
+            ("policies: [{ruleSets: [web]}]", "web"),
+        ] {
+            let problem = parse(text).unwrap().problem();
+            assert!(problem.is_some_and(|p| p.contains(word)), "{text}");
+        }
+    }
+
+    #[test]
+    fn documented_example_loads() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../weir.yaml");
+        let settings = Settings::load(Some(&path)).unwrap();
+        assert_eq!(settings.limits, Limits::default());
+        assert_eq!(settings.midstream, Settings::default().midstream);
+    }
+}
