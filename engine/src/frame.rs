@@ -32,6 +32,8 @@ pub enum LinkType {
     Loop,
     /// PPP in HDLC-like framing (LINKTYPE 9, 50).
     Ppp,
+    /// Cisco HDLC (LINKTYPE 104).
+    CiscoHdlc,
 }
 
 /// Whether the L4 checksum of a frame is to be judged.

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod counters;
+pub mod decode;
 pub mod detect;
 pub mod event;
 pub mod flow;
