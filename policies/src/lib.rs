@@ -1,6 +1,7 @@
 //! What weir looks for: the Suricata rule language, and the rules weir ships.
 //!
-//! - [`rule`]: text to a typed syntax tree and back, variables, diagnostics;
+//! - [`rule`]: text to a typed syntax tree and back, diagnostics;
+//! - [`vars`]: address and port variables;
 //! - `rules/` beside `src/`: the shipped rule sets.
 //!
 //! Invariants: no I/O (callers hand in text), no `unsafe`, no panic on any input. What a signature
@@ -8,3 +9,6 @@
 #![forbid(unsafe_code)]
 
 pub mod rule;
+pub mod vars;
+
+pub use rule::{Diagnostic, Parsed, Skipped, parse, parse_bytes};

@@ -6,12 +6,12 @@
 
 use std::net::IpAddr;
 
-/// Where a rule or a part of it stands in its file: 1-based line and column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// Where a rule or a part of it stands in its file, continuation lines counted as they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position {
-    /// 1-based line of the rule's first character.
+    /// 1-based line of the file.
     pub line: u32,
-    /// 1-based column, counted in bytes of the logical (joined) line.
+    /// 1-based column, counted in bytes of that line.
     pub column: u32,
 }
 
@@ -233,7 +233,15 @@ pub enum Buffer {
     Sticky {
         /// Canonical keyword.
         keyword: String,
-        /// Transforms, as written (`to_lowercase`, `xor:"0d0ac8ff"`).
+        /// Value of the sticky buffer's keyword, where it has one: the name of a `frame`, a
+        /// direction (`file.data:to_client`).
+        argument: Option<String>,
+        /// For a buffer that can occur more than once in a transaction (`dns.query`): how often the
+        /// keyword stood before in this rule, because each one starts a match of its own. 0 for
+        /// all other buffers.
+        instance: u16,
+        /// Transforms, as written (`to_lowercase`, `xor:"0d0ac8ff"`). The same keyword with other
+        /// transforms is another buffer.
         transforms: Vec<Written>,
     },
     /// `base64_data`: what the last `base64_decode` gave.
@@ -439,8 +447,12 @@ pub enum NumberTest {
     GreaterOrEqual(u64),
     /// `a<>b`: strictly between.
     Between(u64, u64),
-    /// `!a<>b`
+    /// `!a<>b`: at most `a` or at least `b`.
     NotBetween(u64, u64),
+    /// `&mask=value`
+    Mask(u64, u64),
+    /// `&mask!=value`
+    NotMask(u64, u64),
 }
 
 /// `flags`
