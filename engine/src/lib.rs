@@ -13,6 +13,7 @@
 //! warm. One [`Engine`](pipeline::Engine) belongs to one worker and is never shared.
 #![forbid(unsafe_code)]
 
+pub mod app_layer;
 pub mod counters;
 pub mod decode;
 pub mod detect;

@@ -1,0 +1,483 @@
+//! What a flow knows of its application protocol.
+
+use crate::event::FlowDirection;
+use crate::frame::Timestamp;
+
+use super::{Input, Limits, PROTOCOLS, Parser, Probe, ProtocolId, Status, Transaction, Transports};
+
+/// Protocols that one packet may make the flow change to (upgrades within upgrades).
+const UPGRADES_PER_PACKET: usize = 2;
+
+/// A flow's application layer. Lives in the flow table.
+#[derive(Debug, Default)]
+pub struct AppFlow {
+    state: State,
+    /// Where in each direction's stream the protocol at hand (or to be recognised) starts.
+    base: [u64; 2],
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not recognised yet.
+    Probing(Probing),
+    /// Being parsed.
+    Parsing(ProtocolId, Box<dyn Parser>),
+    /// Known, nothing more to be read.
+    Opaque(ProtocolId, Box<dyn Parser>),
+    /// Not to be recognised.
+    Failed,
+}
+
+/// Protocols that each direction of a stream has ruled out, one bit a protocol, and whether it is done
+/// looking.
+#[derive(Clone, Copy, Debug, Default)]
+struct Probing {
+    ruled_out: [u64; 2],
+    given_up: [bool; 2],
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Probing(Probing::default())
+    }
+}
+
+/// How far recognition has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognition {
+    /// Still looking.
+    Pending,
+    /// The protocol.
+    Known(ProtocolId),
+    /// It is none that this engine knows.
+    Failed,
+}
+
+/// A contiguous piece of one direction of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Window<'a> {
+    /// Where it starts, counted from the start of the stream (or its pick-up).
+    pub offset: u64,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What a packet brought to the application layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed<'a> {
+    /// Who sent it.
+    pub direction: FlowDirection,
+    /// A datagram's payload, or a window of the stream that ends with the fresh bytes.
+    pub window: Window<'a>,
+    /// Index in the window of the first fresh byte; 0 for a datagram.
+    pub fresh_from: usize,
+    /// What is at hand of the other direction: recognition by one direction makes both readable.
+    pub other: Window<'a>,
+    /// This direction has ended.
+    pub eof: bool,
+    /// The window is one datagram, whole.
+    pub datagram: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A flow's application layer as detection and records look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct AppView<'a> {
+    flow: &'a AppFlow,
+}
+
+/// Idle parsers by protocol. One per worker.
+#[derive(Debug)]
+pub struct ParserPool {
+    limits: Limits,
+    idle: Vec<Vec<Box<dyn Parser>>>,
+}
+
+impl ParserPool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            idle: PROTOCOLS.iter().map(|_| Vec::new()).collect(),
+        }
+    }
+
+    fn open(&mut self, protocol: ProtocolId) -> Box<dyn Parser> {
+        let idle = self.idle.get_mut(usize::from(protocol.0));
+        idle.and_then(Vec::pop)
+            .unwrap_or_else(|| protocol.protocol().open(&self.limits))
+    }
+
+    fn close(&mut self, protocol: ProtocolId, mut parser: Box<dyn Parser>) {
+        if let Some(idle) = self.idle.get_mut(usize::from(protocol.0))
+            && idle.len() < self.limits.pooled
+        {
+            parser.reset();
+            idle.push(parser);
+        }
+    }
+}
+
+impl Window<'_> {
+    /// The part from `offset` on, if all of it is here.
+    fn from(&self, offset: u64) -> Option<Self> {
+        let skip = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        Some(Self {
+            offset,
+            bytes: self.bytes.get(skip..)?,
+        })
+    }
+
+    fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+}
+
+impl AppFlow {
+    /// Takes what a packet brought.
+    pub fn feed(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) {
+        let unread = if let State::Probing(_) = self.state {
+            self.recognise(feed, pool)
+        } else {
+            let fresh = feed.window.bytes.get(feed.fresh_from..).unwrap_or_default();
+            self.parse(feed, fresh, pool)
+        };
+        let mut unread = unread;
+        for _ in 0..UPGRADES_PER_PACKET {
+            let Some(bytes) = unread else { return };
+            let side = index(feed.direction);
+            self.base[side] = feed.window.end().saturating_sub(bytes as u64);
+            self.base[1 - side] = feed.other.end();
+            if bytes == 0 {
+                return;
+            }
+            unread = self.recognise(feed, pool);
+        }
+    }
+
+    /// Looks for the protocol, and begins with it. Returns what [`Self::parse`] does.
+    fn recognise(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> Option<usize> {
+        let State::Probing(probing) = &mut self.state else {
+            return None;
+        };
+        let side = index(feed.direction);
+        let window = if feed.datagram {
+            Some(feed.window)
+        } else {
+            feed.window.from(self.base[side])
+        };
+        match probing.look(feed, window.map(|window| window.bytes), pool.limits.probe) {
+            Recognition::Pending => None,
+            Recognition::Failed => {
+                self.state = State::Failed;
+                None
+            }
+            Recognition::Known(protocol) => {
+                self.state = State::Parsing(protocol, pool.open(protocol));
+                let other = feed
+                    .other
+                    .from(self.base[1 - side])
+                    .filter(|_| !feed.datagram);
+                let earlier = Feed {
+                    direction: opposite(feed.direction),
+                    eof: false,
+                    ..*feed
+                };
+                let _ = self.parse(&earlier, other.unwrap_or_default().bytes, pool);
+                self.parse(feed, window.unwrap_or_default().bytes, pool)
+            }
+        }
+    }
+
+    /// Hands bytes to the parser. `Some` when they ended its protocol by an upgrade: so many of them are
+    /// the next one's.
+    fn parse(&mut self, feed: &Feed<'_>, bytes: &[u8], pool: &mut ParserPool) -> Option<usize> {
+        let State::Parsing(_, parser) = &mut self.state else {
+            return None;
+        };
+        if bytes.is_empty() && !feed.eof {
+            return None;
+        }
+        let status = parser.parse(&Input {
+            direction: feed.direction,
+            bytes,
+            eof: feed.eof,
+            datagram: feed.datagram,
+            at: feed.at,
+        });
+        self.follow(status, pool)
+    }
+
+    /// Bytes of `direction` are missing.
+    pub fn gap(&mut self, direction: FlowDirection, missing: u64, pool: &mut ParserPool) {
+        match &mut self.state {
+            State::Probing(probing) => probing.given_up[index(direction)] = true,
+            State::Parsing(_, parser) => {
+                let status = parser.gap(direction, missing);
+                let _ = self.follow(status, pool);
+            }
+            State::Opaque(..) | State::Failed => {}
+        }
+    }
+
+    fn follow(&mut self, status: Status, pool: &mut ParserPool) -> Option<usize> {
+        match (status, std::mem::take(&mut self.state)) {
+            (Status::Opaque | Status::Failed, State::Parsing(protocol, parser)) => {
+                self.state = State::Opaque(protocol, parser);
+                None
+            }
+            (Status::Upgraded { unread }, State::Parsing(protocol, parser)) => {
+                pool.close(protocol, parser);
+                Some(unread)
+            }
+            (_, state) => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    /// A packet of `direction` has been inspected: reports the transactions that are complete in both
+    /// directions and drops them.
+    pub fn settle(
+        &mut self,
+        direction: FlowDirection,
+        mut done: impl FnMut(ProtocolId, &dyn Transaction),
+    ) {
+        let (State::Parsing(protocol, parser) | State::Opaque(protocol, parser)) = &mut self.state
+        else {
+            return;
+        };
+        parser.inspected(direction);
+        let complete = |transaction: &dyn Transaction| {
+            [FlowDirection::ToServer, FlowDirection::ToClient]
+                .into_iter()
+                .all(|side| transaction.progress(side) >= protocol.protocol().complete(side))
+        };
+        while let Some(transaction) = parser.transaction(0).filter(|first| complete(*first)) {
+            done(*protocol, transaction);
+            parser.retire();
+        }
+    }
+
+    /// The flow ends: reports what is left, complete or not, and gives the parser back.
+    pub fn close(
+        &mut self,
+        pool: &mut ParserPool,
+        mut left: impl FnMut(ProtocolId, &dyn Transaction),
+    ) {
+        if let State::Parsing(protocol, parser) | State::Opaque(protocol, parser) =
+            std::mem::take(&mut self.state)
+        {
+            for index in 0..parser.len() {
+                if let Some(transaction) = parser.transaction(index) {
+                    left(protocol, transaction);
+                }
+            }
+            pool.close(protocol, parser);
+        }
+    }
+
+    /// For detection and records.
+    #[must_use]
+    pub fn view(&self) -> AppView<'_> {
+        AppView { flow: self }
+    }
+}
+
+impl Probing {
+    /// Asks the protocols that are not ruled out yet about the start of a direction; `None`: it is not at
+    /// hand. Each datagram is asked about anew, since a sender may send some that mean nothing first.
+    fn look(&mut self, feed: &Feed<'_>, start: Option<&[u8]>, limit: usize) -> Recognition {
+        let side = index(feed.direction);
+        let start = start.filter(|_| !self.given_up[side]);
+        let mut more = false;
+        for (bit, id) in ProtocolId::all().enumerate() {
+            let protocol = id.protocol();
+            let Some(start) = start.filter(|_| carries(protocol.transports(), feed)) else {
+                continue;
+            };
+            if self.ruled_out[side] >> bit & 1 != 0 {
+                continue;
+            }
+            match protocol.probe(feed.direction, start) {
+                Probe::Yes => return Recognition::Known(id),
+                Probe::No if feed.datagram => {}
+                Probe::No => self.ruled_out[side] |= 1 << bit,
+                Probe::More => more = true,
+            }
+        }
+        if feed.datagram {
+            return Recognition::Pending;
+        }
+        let over = start.is_none_or(|start| start.len() > limit);
+        self.given_up[side] |= !more || feed.eof || over;
+        if self.given_up == [true; 2] {
+            Recognition::Failed
+        } else {
+            Recognition::Pending
+        }
+    }
+}
+
+impl<'a> AppView<'a> {
+    /// How far recognition has come.
+    #[must_use]
+    pub fn recognition(&self) -> Recognition {
+        match &self.flow.state {
+            State::Probing(_) => Recognition::Pending,
+            State::Parsing(protocol, _) | State::Opaque(protocol, _) => {
+                Recognition::Known(*protocol)
+            }
+            State::Failed => Recognition::Failed,
+        }
+    }
+
+    /// The transactions at hand, oldest first.
+    pub fn transactions(&self) -> impl Iterator<Item = &'a dyn Transaction> + use<'a> {
+        let parser = match &self.flow.state {
+            State::Parsing(_, parser) | State::Opaque(_, parser) => Some(parser.as_ref()),
+            State::Probing(_) | State::Failed => None,
+        };
+        (0..parser.map_or(0, Parser::len)).filter_map(move |index| parser?.transaction(index))
+    }
+}
+
+fn carries(transports: Transports, feed: &Feed<'_>) -> bool {
+    match transports {
+        Transports::Tcp => !feed.datagram,
+        Transports::Udp => feed.datagram,
+        Transports::Both => true,
+    }
+}
+
+fn index(direction: FlowDirection) -> usize {
+    match direction {
+        FlowDirection::ToServer => 0,
+        FlowDirection::ToClient => 1,
+    }
+}
+
+fn opposite(direction: FlowDirection) -> FlowDirection {
+    match direction {
+        FlowDirection::ToServer => FlowDirection::ToClient,
+        FlowDirection::ToClient => FlowDirection::ToServer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app_layer::testing::{CHAT, lines};
+    use FlowDirection::{ToClient, ToServer};
+
+    /// A flow fed as a stream: keeps both directions whole, as the stream stage would.
+    struct Fed {
+        flow: AppFlow,
+        pool: ParserPool,
+        sent: [Vec<u8>; 2],
+    }
+
+    impl Fed {
+        fn new() -> Self {
+            Self {
+                flow: AppFlow::default(),
+                pool: ParserPool::new(Limits::default()),
+                sent: [Vec::new(), Vec::new()],
+            }
+        }
+
+        fn send(&mut self, direction: FlowDirection, bytes: &[u8]) {
+            let side = index(direction);
+            let fresh_from = self.sent[side].len();
+            self.sent[side].extend_from_slice(bytes);
+            let window = |side: usize| Window {
+                offset: 0,
+                bytes: &self.sent[side],
+            };
+            let feed = Feed {
+                direction,
+                window: window(side),
+                fresh_from,
+                other: window(1 - side),
+                eof: false,
+                datagram: false,
+                at: Timestamp(0),
+            };
+            self.flow.feed(&feed, &mut self.pool);
+        }
+
+        fn lines(&self) -> Vec<String> {
+            lines(self.flow.view())
+        }
+    }
+
+    #[test]
+    fn recognition_by_one_direction_reads_both_from_their_start() {
+        let mut fed = Fed::new();
+        fed.send(ToServer, b"anything\n");
+        assert_eq!(fed.flow.view().recognition(), Recognition::Pending);
+        fed.send(ToClient, b"CH");
+        assert_eq!(fed.flow.view().recognition(), Recognition::Pending);
+        fed.send(ToClient, b"AT hello\n");
+        assert!(matches!(
+            fed.flow.view().recognition(),
+            Recognition::Known(_)
+        ));
+        assert_eq!(fed.lines(), ["> anything", "< CHAT hello"]);
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_transactions() {
+        let whole = b"CHAT one\ntwo\nthree\n";
+        for cut in 0..whole.len() {
+            let mut fed = Fed::new();
+            fed.send(ToServer, &whole[..cut]);
+            fed.send(ToServer, &whole[cut..]);
+            assert_eq!(
+                fed.lines(),
+                ["> CHAT one", "> two", "> three"],
+                "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_protocol_wants_is_given_up_in_both_directions() {
+        let mut fed = Fed::new();
+        fed.send(ToServer, b"\0\0\0\0");
+        assert_eq!(fed.flow.view().recognition(), Recognition::Pending);
+        fed.send(ToClient, b"\0\0\0\0");
+        assert_eq!(fed.flow.view().recognition(), Recognition::Failed);
+    }
+
+    #[test]
+    fn an_upgrade_is_recognised_anew_from_the_next_byte() {
+        let mut fed = Fed::new();
+        fed.send(ToServer, b"CHAT one\nUPGRADE\nCHAT two\nthree\n");
+        assert_eq!(fed.lines(), ["> CHAT two", "> three"]);
+        fed.send(ToServer, b"UPGRADE\n");
+        assert_eq!(fed.flow.view().recognition(), Recognition::Pending);
+        fed.send(ToServer, b"CHAT four\n");
+        assert_eq!(fed.lines(), ["> CHAT four"]);
+    }
+
+    #[test]
+    fn complete_transactions_are_reported_once_and_parsers_are_used_again() {
+        let mut fed = Fed::new();
+        fed.send(ToServer, b"CHAT one\ntwo\npart");
+        let mut done = Vec::new();
+        fed.flow.settle(ToServer, |protocol, tx| {
+            done.push((protocol.protocol().name(), tx.id()))
+        });
+        assert_eq!(done, [(CHAT, 0), (CHAT, 1)]);
+        assert!(fed.lines().is_empty());
+        fed.flow
+            .close(&mut fed.pool, |_, _| panic!("nothing is left"));
+        fed.sent = [Vec::new(), Vec::new()];
+        fed.send(ToServer, b"CHAT anew\n");
+        assert_eq!(fed.lines(), ["> CHAT anew"]);
+    }
+}

@@ -1,0 +1,41 @@
+//! Application protocols: what the bytes of a stream, or a datagram, mean to the server.
+//!
+//! ```text
+//! stream bytes / datagram -> recognise -> parser -> transactions -> detect (buffers, events)
+//!                                                              \-> record
+//! ```
+//!
+//! - [`Protocol`]: one application protocol: how to recognise it, the buffers and events that rules may
+//!   name, and how to open a [`Parser`];
+//! - [`Parser`]: the protocol's state in one flow; takes bytes however the network cut them and yields
+//!   [`Transaction`]s;
+//! - [`AppFlow`]: what a flow knows of its protocol: being recognised, known, or not to be had;
+//! - [`PROTOCOLS`]: the registry. A further protocol is a folder here and a line there;
+//! - [`Fields`]: how a transaction tells its record, without knowing how records are written.
+//!
+//! A protocol is recognised by content, in either direction and on any port, never by its port alone.
+//!
+//! Invariants: a parser never panics and never waits for bytes that it has seen; what it keeps is bounded
+//! by [`Limits`] and a limit that is hit is an event of the transaction; any cut of the same bytes gives
+//! the same transactions; parsers are pooled, so that a flow of a known protocol allocates nothing once
+//! the pool is warm.
+
+mod flow;
+mod limits;
+mod protocol;
+mod record;
+mod registry;
+mod transactions;
+
+#[cfg(test)]
+mod testing;
+
+pub use flow::{AppFlow, AppView, Feed, ParserPool, Recognition, Window};
+pub use limits::Limits;
+pub use protocol::{
+    AppEvent, BufferBytes, BufferShape, BufferSpec, Input, Parser, Probe, Progress, Protocol,
+    Status, Transaction, Transports,
+};
+pub use record::Fields;
+pub use registry::{BufferId, PROTOCOLS, ProtocolId, buffers, event, protocol_named};
+pub use transactions::Transactions;

@@ -1,0 +1,207 @@
+//! What a protocol is to the engine.
+
+use std::fmt::Debug;
+
+use crate::event::FlowDirection;
+use crate::frame::Timestamp;
+
+use super::{BufferId, Fields, Limits};
+
+/// An application protocol: one static value, listed in [`PROTOCOLS`](super::PROTOCOLS).
+pub trait Protocol: Debug + Sync {
+    /// Its name in `app-layer-protocol`, EVE's `app_proto` and rule headers.
+    fn name(&self) -> &'static str;
+
+    /// Further names that rules use for it (`http` is also `http1`).
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What it runs over.
+    fn transports(&self) -> Transports;
+
+    /// The buffers that rules may look into.
+    fn buffers(&self) -> &'static [BufferSpec];
+
+    /// Names of its anomalies, without the protocol's prefix: `app-layer-event:<name>.<event>`.
+    fn events(&self) -> &'static [&'static str];
+
+    /// Whether `bytes`, the first that `direction` sent (a whole datagram, or the start of a stream), are
+    /// this protocol's. Looks at content alone.
+    fn probe(&self, direction: FlowDirection, bytes: &[u8]) -> Probe;
+
+    /// The progress of a transaction whose `direction` is complete.
+    fn complete(&self, direction: FlowDirection) -> Progress;
+
+    /// A parser for one flow.
+    fn open(&self, limits: &Limits) -> Box<dyn Parser>;
+}
+
+/// Transports of a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// Streams only.
+    Tcp,
+    /// Datagrams only.
+    Udp,
+    /// Both; the parser is told which by [`Input::datagram`].
+    Both,
+}
+
+/// Answer of [`Protocol::probe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// They are this protocol's.
+    Yes,
+    /// They cannot be.
+    No,
+    /// They may be: ask again with more.
+    More,
+}
+
+/// How far one direction of a transaction has come: 0 is "nothing yet", and each protocol numbers the
+/// steps behind that in the order that messages bring them.
+pub type Progress = u8;
+
+/// A buffer that rules may look into, in one direction of a transaction. A keyword that both directions
+/// have (`http.header`, `file.data`) is two of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferSpec {
+    /// The sticky buffer's keyword, canonical form.
+    pub keyword: &'static str,
+    /// The direction it belongs to.
+    pub direction: FlowDirection,
+    /// The progress of that direction from which on it can be looked into.
+    pub progress: Progress,
+    /// How its bytes come.
+    pub shape: BufferShape,
+}
+
+/// How the bytes of a buffer come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BufferShape {
+    /// Once, whole.
+    Single,
+    /// Several, each whole: a match needs one of them.
+    Multiple,
+    /// In pieces, while the transaction goes on (bodies, files).
+    Streaming,
+}
+
+/// The bytes of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferBytes<'a> {
+    /// The bytes; of a streaming buffer, the tail of what was inspected before and what is fresh.
+    pub bytes: &'a [u8],
+    /// Where `bytes` starts in the whole; 0 unless streaming.
+    pub offset: u64,
+    /// Index in `bytes` of the first byte that was not inspected yet; 0 unless streaming.
+    pub fresh_from: usize,
+    /// Nothing will follow.
+    pub complete: bool,
+}
+
+impl<'a> BufferBytes<'a> {
+    /// A buffer that is there as a whole.
+    #[must_use]
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            offset: 0,
+            fresh_from: 0,
+            complete: true,
+        }
+    }
+}
+
+/// An anomaly that a parser met: an index into [`Protocol::events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppEvent(pub u8);
+
+/// Bytes for a parser.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Who sent them.
+    pub direction: FlowDirection,
+    /// They follow on what this direction brought before.
+    pub bytes: &'a [u8],
+    /// Nothing will follow in this direction.
+    pub eof: bool,
+    /// `bytes` is one datagram, whole.
+    pub datagram: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a parser says behind an [`Input`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Go on.
+    Continue,
+    /// From here on there is nothing to be read, by design (encrypted): no more bytes are wanted.
+    Opaque,
+    /// The rest of the flow, both directions, is another protocol (an upgrade, CONNECT): recognise anew
+    /// from what follows; the last `unread` bytes of the input already belong to it.
+    Upgraded {
+        /// Bytes at the end of the input that this parser did not take.
+        unread: usize,
+    },
+    /// This cannot be the protocol any more, or a limit was hit that leaves no way on: no more bytes are
+    /// wanted. An event says why.
+    Failed,
+}
+
+/// A protocol's state in one flow.
+pub trait Parser: Debug + Send {
+    /// Takes all of `input`, however the network cut it.
+    fn parse(&mut self, input: &Input<'_>) -> Status;
+
+    /// Bytes of `direction` are missing (not captured): what was begun is cut short.
+    fn gap(&mut self, direction: FlowDirection, missing: u64) -> Status;
+
+    /// Number of transactions at hand, oldest first.
+    fn len(&self) -> usize;
+
+    /// True when there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One of them.
+    fn transaction(&self, index: usize) -> Option<&dyn Transaction>;
+
+    /// All fresh bytes of streaming buffers of `direction` have been inspected: keep a tail, drop the
+    /// rest.
+    fn inspected(&mut self, direction: FlowDirection);
+
+    /// Drops the oldest transaction: it is complete, inspected and recorded.
+    fn retire(&mut self);
+
+    /// Forgets the flow, keeping memory for the next one.
+    fn reset(&mut self);
+}
+
+/// One exchange of a protocol: a request and its response, or a message that stands alone.
+pub trait Transaction: Debug {
+    /// Number within the flow, from 0.
+    fn id(&self) -> u64;
+
+    /// How far `direction` has come.
+    fn progress(&self, direction: FlowDirection) -> Progress;
+
+    /// The `index`th bytes of a buffer, `None` where it has none (or no more). Only
+    /// [`BufferShape::Multiple`] and streaming buffers of several files have an index beyond 0.
+    fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>>;
+
+    /// A number that a keyword of this protocol compares (`urilen`, `dns.opcode`), by the keyword.
+    fn number(&self, keyword: &str) -> Option<u64> {
+        let _ = keyword;
+        None
+    }
+
+    /// Anomalies so far.
+    fn events(&self) -> &[AppEvent];
+
+    /// Tells the transaction's record.
+    fn describe(&self, fields: &mut dyn Fields);
+}

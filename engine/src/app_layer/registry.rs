@@ -1,0 +1,124 @@
+//! The protocols, and the numbers of what they declare.
+
+use std::sync::LazyLock;
+
+use crate::event::FlowDirection;
+
+use super::{AppEvent, BufferSpec, Protocol};
+
+/// Every application protocol. The order is the order in which they are asked to recognise a flow.
+pub static PROTOCOLS: &[&dyn Protocol] = &[
+    #[cfg(test)]
+    &super::testing::Chat,
+];
+
+/// A protocol: an index into [`PROTOCOLS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProtocolId(pub(super) u8);
+
+impl ProtocolId {
+    /// The protocol.
+    #[must_use]
+    pub fn protocol(self) -> &'static dyn Protocol {
+        PROTOCOLS[usize::from(self.0)]
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).take(PROTOCOLS.len()).map(Self)
+    }
+}
+
+/// The protocol of that name or alias.
+#[must_use]
+pub fn protocol_named(name: &str) -> Option<ProtocolId> {
+    ProtocolId::all().find(|id| {
+        let protocol = id.protocol();
+        protocol.name() == name || protocol.aliases().contains(&name)
+    })
+}
+
+/// A buffer: protocol and index into its [`Protocol::buffers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId {
+    protocol: ProtocolId,
+    index: u8,
+}
+
+impl BufferId {
+    /// Whose it is.
+    #[must_use]
+    pub fn protocol(self) -> ProtocolId {
+        self.protocol
+    }
+
+    /// Index into [`Protocol::buffers`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.index)
+    }
+
+    /// What it was declared as.
+    #[must_use]
+    pub fn spec(self) -> &'static BufferSpec {
+        &self.protocol.protocol().buffers()[self.index()]
+    }
+}
+
+/// Every declared buffer, sorted by keyword.
+static BUFFERS: LazyLock<Vec<BufferId>> = LazyLock::new(|| {
+    let mut all: Vec<BufferId> = ProtocolId::all()
+        .flat_map(|protocol| {
+            (0..=u8::MAX)
+                .take(protocol.protocol().buffers().len())
+                .map(move |index| BufferId { protocol, index })
+        })
+        .collect();
+    all.sort_by_key(|id| (id.spec().keyword, *id));
+    all
+});
+
+/// The buffers that go by a sticky buffer's canonical keyword: of several protocols (`file.data`), in one
+/// direction or both.
+pub fn buffers(
+    keyword: &str,
+    direction: Option<FlowDirection>,
+) -> impl Iterator<Item = BufferId> + use<'_> {
+    let from = BUFFERS.partition_point(|id| id.spec().keyword < keyword);
+    BUFFERS[from..]
+        .iter()
+        .copied()
+        .take_while(move |id| id.spec().keyword == keyword)
+        .filter(move |id| direction.is_none_or(|direction| id.spec().direction == direction))
+}
+
+/// The event that `app-layer-event` calls `<protocol>.<event>`.
+#[must_use]
+pub fn event(name: &str) -> Option<(ProtocolId, AppEvent)> {
+    let (protocol, event) = name.split_once('.')?;
+    let id = protocol_named(protocol)?;
+    let index = id
+        .protocol()
+        .events()
+        .iter()
+        .position(|known| *known == event)?;
+    Some((id, AppEvent(u8::try_from(index).ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_and_events_are_found_by_name() {
+        let both: Vec<BufferId> = buffers("chat.line", None).collect();
+        assert_eq!(both.len(), 2);
+        let to_client = buffers("chat.line", Some(FlowDirection::ToClient));
+        assert_eq!(to_client.collect::<Vec<_>>(), [both[1]]);
+        assert_eq!(buffers("chat.lin", None).count(), 0);
+        let (protocol, event) = event("chat.too_long").unwrap();
+        assert_eq!((protocol.protocol().name(), event), ("chat", AppEvent(0)));
+        assert!(super::event("chat.unheard_of").is_none());
+        assert_eq!(protocol_named("gossip"), Some(protocol));
+    }
+}

@@ -1,0 +1,108 @@
+//! The transactions of a parser: a bounded queue whose elements are used again.
+
+use std::collections::VecDeque;
+
+/// Transactions in order, oldest first; at most as many as the limit it was made with. Retired ones are
+/// kept and handed out again, so that a warm queue allocates nothing.
+#[derive(Debug)]
+pub struct Transactions<T> {
+    live: VecDeque<T>,
+    spare: Vec<T>,
+    limit: usize,
+    next_id: u64,
+}
+
+impl<T: Default> Transactions<T> {
+    /// An empty queue of at most `limit` transactions.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            live: VecDeque::new(),
+            spare: Vec::new(),
+            limit,
+            next_id: 0,
+        }
+    }
+
+    /// Opens a transaction. `clear` gets one that may have been used before, to empty it, and its number
+    /// within the flow. `None` when the queue is full.
+    pub fn open(&mut self, clear: impl FnOnce(&mut T, u64)) -> Option<&mut T> {
+        if self.live.len() >= self.limit {
+            return None;
+        }
+        let mut transaction = self.spare.pop().unwrap_or_default();
+        clear(&mut transaction, self.next_id);
+        self.next_id += 1;
+        self.live.push_back(transaction);
+        self.live.back_mut()
+    }
+
+    /// Drops the oldest.
+    pub fn retire(&mut self) {
+        self.spare.extend(self.live.pop_front());
+    }
+
+    /// Drops all and starts numbering anew.
+    pub fn reset(&mut self) {
+        self.spare.extend(self.live.drain(..));
+        self.next_id = 0;
+    }
+
+    /// Number of transactions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// True when there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// One of them, oldest first.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&T> {
+        self.live.get(index)
+    }
+
+    /// One of them, to change.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.live.get_mut(index)
+    }
+
+    /// The newest.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        self.live.back_mut()
+    }
+
+    /// All, oldest first.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.live.iter_mut()
+    }
+
+    /// All, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.live.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_and_the_limit_holds() {
+        let mut queue: Transactions<u64> = Transactions::new(2);
+        for expected in 0..2 {
+            assert_eq!(queue.open(|tx, id| *tx = id).copied(), Some(expected));
+        }
+        assert!(queue.open(|_, _| ()).is_none());
+        queue.retire();
+        assert_eq!(queue.open(|tx, id| *tx = id).copied(), Some(2));
+        assert_eq!(queue.iter().copied().collect::<Vec<_>>(), [1, 2]);
+        queue.reset();
+        assert!(queue.is_empty());
+        assert_eq!(queue.open(|tx, id| *tx = id).copied(), Some(0));
+    }
+}
