@@ -5,6 +5,7 @@
 
 mod capture;
 mod cli;
+mod events;
 mod rules;
 mod settings;
 mod settle;

@@ -1,0 +1,236 @@
+//! Engine events as lines of EVE JSON.
+//!
+//! Writes into a buffer that the caller keeps, so that nothing is allocated once it has grown. The
+//! payload that an alert shows is cut at [`MAX_PAYLOAD`].
+
+use weir_engine::event::{Alert, Disposition, Drop, Ends, FlowEnd};
+use weir_engine::frame::{AttachmentId, FrameMeta, WireDirection};
+use weir_policies::rule::ast::{Action, Meta};
+
+use super::eve_record::{
+    self as record, AlertBody, AlertRecord, Base64, DropBody, DropRecord, FlowBody, FlowRecord,
+    Header, Metadata, Printable, TcpBody, VerdictBody,
+};
+use super::eve_time::EveTime;
+use super::pods::{PodIdentity, Pods};
+use crate::settings::{Eve, EventType};
+
+/// Bytes of payload that one alert shows at most.
+pub const MAX_PAYLOAD: usize = 4096;
+
+/// Writes events as EVE JSON lines.
+#[derive(Clone, Debug)]
+pub struct EveFormatter {
+    alerts: bool,
+    drops: bool,
+    flows: bool,
+    payload: bool,
+    payload_printable: bool,
+}
+
+impl EveFormatter {
+    /// A formatter of what `settings` asks for.
+    #[must_use]
+    pub fn new(settings: &Eve) -> Self {
+        Self {
+            alerts: settings.writes(EventType::Alert),
+            drops: settings.writes(EventType::Drop),
+            flows: settings.writes(EventType::Flow),
+            payload: settings.payload,
+            payload_printable: settings.payload_printable,
+        }
+    }
+
+    /// Appends an alert. True when a line was written.
+    pub fn alert(&self, alert: &Alert<'_>, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+        if !self.alerts {
+            return false;
+        }
+        let payload = alert.payload.get(..MAX_PAYLOAD).unwrap_or(alert.payload);
+        let shown = |wanted: bool| (wanted && !payload.is_empty()).then_some(payload);
+        let header = Header {
+            flow_id: alert.flow.map(|flow| flow.id),
+            vlan: alert.vlan,
+            ..frame_header("alert", alert.frame, Some(alert.ends), pods)
+        };
+        write_line(
+            &AlertRecord {
+                header,
+                pkt_src: "wire/pcap",
+                alert: AlertBody {
+                    action: action(alert.disposition),
+                    severity: alert.priority,
+                    category: alert.category,
+                    ..signature(alert.signature)
+                },
+                would_drop: alert.disposition == Disposition::WouldDrop,
+                verdict: VerdictBody {
+                    action: verdict(alert.disposition, alert.action),
+                },
+                app_proto: alert.app_proto,
+                direction: alert.direction.map(record::direction),
+                flow: alert.flow.map(Into::into),
+                payload: shown(self.payload).map(Base64),
+                payload_printable: shown(self.payload_printable).map(Printable),
+            },
+            into,
+        )
+    }
+
+    /// Appends a drop of a frame of `len` bytes. True when a line was written.
+    pub fn drop(&self, drop: &Drop<'_>, len: usize, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+        if !self.drops {
+            return false;
+        }
+        let header = Header {
+            flow_id: drop.flow.map(|flow| flow.id),
+            ..frame_header("drop", drop.frame, drop.ends, pods)
+        };
+        write_line(
+            &DropRecord {
+                header,
+                drop: DropBody {
+                    len,
+                    reason: drop.reason.name(),
+                    detail: drop.detail,
+                },
+                alert: drop.signature.map(|meta| AlertBody {
+                    action: if drop.acted { "blocked" } else { "allowed" },
+                    ..signature(meta)
+                }),
+                would_drop: !drop.acted,
+                verdict: VerdictBody {
+                    action: if drop.acted { "drop" } else { "alert" },
+                },
+                direction: drop.direction.map(record::direction),
+                flow: drop.flow.map(Into::into),
+            },
+            into,
+        )
+    }
+
+    /// Appends the end of a flow. True when a line was written.
+    pub fn flow(&self, end: &FlowEnd<'_>, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+        if !self.flows {
+            return false;
+        }
+        let flow = &end.flow;
+        let interface = end
+            .attachments
+            .iter()
+            .find_map(|&id| pods.by_attachment(id));
+        let header = Header {
+            timestamp: EveTime(end.at),
+            flow_id: Some(flow.id),
+            pcap_cnt: 0,
+            in_iface: interface.map(|pod| pod.interface.as_str()),
+            event_type: "flow",
+            vlan: [0; 3],
+            ends: Some(flow.ends.into()),
+            src_pod: pods.by_address(flow.ends.source),
+            dest_pod: pods.by_address(flow.ends.destination),
+        };
+        write_line(
+            &FlowRecord {
+                header,
+                app_proto: end.app_proto,
+                flow: FlowBody {
+                    pkts_toserver: flow.to_server.packets,
+                    pkts_toclient: flow.to_client.packets,
+                    bytes_toserver: flow.to_server.bytes,
+                    bytes_toclient: flow.to_client.bytes,
+                    start: EveTime(flow.start),
+                    end: EveTime(flow.last),
+                    age: flow.last.since(flow.start).as_secs(),
+                    state: end.state,
+                    reason: end.reason,
+                    alerted: end.alerted,
+                    action: end.dropped.then_some("drop"),
+                },
+                tcp: end
+                    .tcp_flags
+                    .map(|(ts, tc)| TcpBody::new(ts, tc, end.state)),
+            },
+            into,
+        )
+    }
+}
+
+fn frame_header<'a>(
+    event_type: &'static str,
+    frame: &FrameMeta,
+    ends: Option<Ends>,
+    pods: &'a dyn Pods,
+) -> Header<'a> {
+    let own = known(frame.attachment).and_then(|id| pods.by_attachment(id));
+    let other = |address: Option<_>| address.and_then(|address| pods.by_address(address));
+    let source = ends.map(|e| e.source);
+    let destination = ends.map(|e| e.destination);
+    // The frame's own attachment is certain; an address can be forged or translated.
+    let (src_pod, dest_pod): (Option<&PodIdentity>, Option<&PodIdentity>) = match frame.direction {
+        WireDirection::FromPod => (own.or_else(|| other(source)), other(destination)),
+        WireDirection::ToPod => (other(source), own.or_else(|| other(destination))),
+    };
+    Header {
+        timestamp: EveTime(frame.at),
+        flow_id: None,
+        pcap_cnt: frame.number,
+        in_iface: own.map(|pod| pod.interface.as_str()),
+        event_type,
+        vlan: [0; 3],
+        ends: ends.map(Into::into),
+        src_pod,
+        dest_pod,
+    }
+}
+
+fn known(id: AttachmentId) -> Option<AttachmentId> {
+    (id != AttachmentId::default()).then_some(id)
+}
+
+fn signature(meta: &Meta) -> AlertBody<'_> {
+    AlertBody {
+        action: "allowed",
+        gid: meta.gid,
+        signature_id: meta.sid,
+        rev: meta.rev,
+        signature: &meta.msg,
+        category: "",
+        severity: meta.priority.unwrap_or(3),
+        metadata: Metadata(&meta.metadata),
+    }
+}
+
+fn action(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Allowed | Disposition::WouldDrop => "allowed",
+        Disposition::Blocked => "blocked",
+    }
+}
+
+fn verdict(disposition: Disposition, asked: Action) -> &'static str {
+    match (disposition, asked) {
+        (Disposition::Blocked, Action::Reject(_)) => "reject",
+        (Disposition::Blocked, _) => "drop",
+        (Disposition::Allowed | Disposition::WouldDrop, _) => "alert",
+    }
+}
+
+/// Appends `record` and a line end. Writing to memory does not fail, and no record holds what JSON
+/// cannot: should it ever, the line is taken back.
+fn write_line(record: &impl serde::Serialize, into: &mut Vec<u8>) -> bool {
+    let before = into.len();
+    match serde_json::to_writer(&mut *into, record) {
+        Ok(()) => {
+            into.push(b'\n');
+            true
+        }
+        Err(_) => {
+            into.truncate(before);
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

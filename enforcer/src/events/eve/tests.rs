@@ -1,0 +1,238 @@
+//! Records against the documented set of fields.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+use weir_engine::event::{
+    Alert, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary, Volume,
+};
+use weir_engine::frame::{
+    AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
+};
+use weir_engine::verdict::DropReason;
+use weir_policies::rule::ast::{Action, Meta};
+
+use super::super::pods::{PodIdentity, Pods};
+use super::*;
+
+struct OnePod(PodIdentity);
+
+impl Pods for OnePod {
+    fn by_attachment(&self, id: AttachmentId) -> Option<&PodIdentity> {
+        (id.0 == 7).then_some(&self.0)
+    }
+
+    fn by_address(&self, address: IpAddr) -> Option<&PodIdentity> {
+        (address == IpAddr::from([10, 0, 0, 2])).then_some(&self.0)
+    }
+}
+
+fn pods() -> OnePod {
+    OnePod(PodIdentity {
+        namespace: Some("shop".to_owned()),
+        name: Some("web-0".to_owned()),
+        uid: None,
+        container_id: "c0ffee".to_owned(),
+        interface: "veth7".to_owned(),
+        node: "node1".to_owned(),
+    })
+}
+
+const PROTOCOL_TCP: u8 = 6;
+
+fn ends() -> Ends {
+    Ends {
+        source: IpAddr::from([10, 0, 0, 1]),
+        source_port: 40_000,
+        destination: IpAddr::from([10, 0, 0, 2]),
+        destination_port: 80,
+        protocol: PROTOCOL_TCP,
+        icmp: None,
+    }
+}
+
+fn frame() -> FrameMeta {
+    FrameMeta {
+        at: Timestamp(1_452_651_960_123_456_789),
+        link: LinkType::Ethernet,
+        checksum: ChecksumState::Final,
+        gso_size: None,
+        attachment: AttachmentId(7),
+        direction: WireDirection::ToPod,
+        mode: Mode::Prevent,
+        rules: RuleSetId(0),
+        number: 0,
+    }
+}
+
+fn summary() -> FlowSummary {
+    let volume = |packets, bytes| Volume { packets, bytes };
+    FlowSummary {
+        id: 1234,
+        start: Timestamp(1_452_651_950_000_000_000),
+        last: Timestamp(1_452_651_960_000_000_000),
+        ends: ends(),
+        to_server: volume(3, 300),
+        to_client: volume(2, 200),
+    }
+}
+
+fn meta() -> Meta {
+    let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+    Meta {
+        sid: 2_000_001,
+        gid: 1,
+        rev: 4,
+        msg: "a \"quoted\" name".to_owned(),
+        classtype: None,
+        priority: None,
+        references: Vec::new(),
+        metadata: vec![pair("cve", "1"), pair("tag", "x"), pair("cve", "2")],
+    }
+}
+
+fn alert(meta: &Meta, disposition: Disposition, write: impl FnOnce(&Alert<'_>)) {
+    write(&Alert {
+        frame: &frame(),
+        ends: ends(),
+        vlan: [12, 0, 0],
+        direction: Some(FlowDirection::ToServer),
+        flow: Some(summary()),
+        signature: meta,
+        priority: 2,
+        category: "Misc activity",
+        action: Action::Drop,
+        disposition,
+        payload: b"GET /\x00\r\n",
+        app_proto: Some("http"),
+    });
+}
+
+fn written(write: impl FnOnce(&EveFormatter, &mut Vec<u8>) -> bool) -> Value {
+    let mut line = Vec::new();
+    assert!(write(&EveFormatter::new(&Eve::default()), &mut line));
+    assert_eq!(line.pop(), Some(b'\n'));
+    assert!(!line.contains(&b'\n'));
+    serde_json::from_slice(&line).unwrap()
+}
+
+#[test]
+fn alert_has_the_documented_fields() {
+    let meta = meta();
+    let mut record = Value::Null;
+    alert(&meta, Disposition::Blocked, |alert| {
+        record = written(|eve, line| eve.alert(alert, &pods(), line));
+    });
+    let expected = json!({
+        "timestamp": "2016-01-13T02:26:00.123456+0000",
+        "flow_id": 1234,
+        "in_iface": "veth7",
+        "event_type": "alert",
+        "vlan": [12],
+        "src_ip": "10.0.0.1",
+        "src_port": 40000,
+        "dest_ip": "10.0.0.2",
+        "dest_port": 80,
+        "proto": "TCP",
+        "dest_pod": {
+            "namespace": "shop", "name": "web-0", "container_id": "c0ffee",
+            "interface": "veth7", "node": "node1"
+        },
+        "pkt_src": "wire/pcap",
+        "alert": {
+            "action": "blocked", "gid": 1, "signature_id": 2_000_001, "rev": 4,
+            "signature": "a \"quoted\" name", "category": "Misc activity", "severity": 2,
+            "metadata": {"cve": ["1", "2"], "tag": ["x"]}
+        },
+        "verdict": {"action": "drop"},
+        "app_proto": "http",
+        "direction": "to_server",
+        "flow": {
+            "pkts_toserver": 3, "pkts_toclient": 2, "bytes_toserver": 300, "bytes_toclient": 200,
+            "start": "2016-01-13T02:25:50.000000+0000",
+            "src_ip": "10.0.0.1", "dest_ip": "10.0.0.2", "src_port": 40000, "dest_port": 80
+        },
+        "payload": "R0VUIC8ADQo=",
+        "payload_printable": "GET /.\r\n"
+    });
+    assert_eq!(record, expected);
+}
+
+#[test]
+fn detect_mode_says_what_would_be_dropped() {
+    let meta = meta();
+    alert(&meta, Disposition::WouldDrop, |alert| {
+        let record = written(|eve, line| eve.alert(alert, &pods(), line));
+        assert_eq!(record["alert"]["action"], "allowed");
+        assert_eq!(record["would_drop"], true);
+        assert_eq!(record["verdict"]["action"], "alert");
+    });
+}
+
+#[test]
+fn drop_has_length_reason_and_signature() {
+    let (meta, frame) = (meta(), frame());
+    let drop = Drop {
+        frame: &frame,
+        ends: Some(Ends {
+            protocol: 1,
+            icmp: Some((8, 0)),
+            ..ends()
+        }),
+        flow: None,
+        direction: None,
+        reason: DropReason::Rule,
+        detail: None,
+        signature: Some(&meta),
+        acted: true,
+    };
+    let record = written(|eve, line| eve.drop(&drop, 98, &pods(), line));
+    assert_eq!(record["event_type"], "drop");
+    assert_eq!(record["drop"], json!({"len": 98, "reason": "rule"}));
+    assert_eq!(record["alert"]["signature_id"], 2_000_001);
+    assert_eq!(record["proto"], "ICMP");
+    assert_eq!(
+        (&record["icmp_type"], &record["icmp_code"]),
+        (&json!(8), &json!(0))
+    );
+    assert_eq!(record.get("src_port"), None);
+}
+
+#[test]
+fn flow_has_volumes_times_and_flags() {
+    let end = FlowEnd {
+        at: Timestamp(1_452_651_999_000_000_000),
+        flow: summary(),
+        state: "closed",
+        reason: "tcp_closed",
+        tcp_flags: Some((0x1b, 0x12)),
+        alerted: true,
+        dropped: true,
+        attachments: [AttachmentId(7), AttachmentId(0)],
+        app_proto: None,
+    };
+    let record = written(|eve, line| eve.flow(&end, &pods(), line));
+    assert_eq!(record["event_type"], "flow");
+    assert_eq!(record["flow"]["age"], 10);
+    assert_eq!(record["flow"]["action"], "drop");
+    assert_eq!(record["dest_pod"]["name"], "web-0");
+    let tcp = json!({
+        "tcp_flags": "1b", "tcp_flags_ts": "1b", "tcp_flags_tc": "12",
+        "fin": true, "syn": true, "psh": true, "ack": true, "state": "closed"
+    });
+    assert_eq!(record["tcp"], tcp);
+}
+
+#[test]
+fn types_that_are_not_asked_for_are_not_written() {
+    let eve = EveFormatter::new(&Eve {
+        types: vec![EventType::Drop],
+        ..Eve::default()
+    });
+    let meta = meta();
+    let mut line = Vec::new();
+    alert(&meta, Disposition::Blocked, |alert| {
+        assert!(!eve.alert(alert, &pods(), &mut line));
+    });
+    assert!(line.is_empty());
+}

@@ -1,0 +1,357 @@
+//! The shapes of EVE records: field names and order as Suricata's documentation ("EVE JSON Format")
+//! gives them, and weir's own `src_pod`, `dest_pod` and `would_drop`.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use weir_engine::event::{Ends, FlowDirection, FlowSummary};
+
+use super::eve_time::EveTime;
+use super::pods::PodIdentity;
+
+/// What every record starts with.
+#[derive(Serialize)]
+pub(super) struct Header<'a> {
+    pub(super) timestamp: EveTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flow_id: Option<u64>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) pcap_cnt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) in_iface: Option<&'a str>,
+    pub(super) event_type: &'static str,
+    #[serde(skip_serializing_if = "no_vlan", serialize_with = "vlan")]
+    pub(super) vlan: [u16; 3],
+    #[serde(flatten)]
+    pub(super) ends: Option<Tuple>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) src_pod: Option<&'a PodIdentity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dest_pod: Option<&'a PodIdentity>,
+}
+
+/// Addresses, ports and protocol.
+#[derive(Serialize)]
+pub(super) struct Tuple {
+    src_ip: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_port: Option<u16>,
+    dest_ip: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_port: Option<u16>,
+    proto: Proto,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_type: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_code: Option<u8>,
+}
+
+impl From<Ends> for Tuple {
+    fn from(ends: Ends) -> Self {
+        let ports = matches!(ends.protocol, 6 | 17 | 132);
+        Self {
+            src_ip: ends.source,
+            src_port: ports.then_some(ends.source_port),
+            dest_ip: ends.destination,
+            dest_port: ports.then_some(ends.destination_port),
+            proto: Proto(ends.protocol),
+            icmp_type: ends.icmp.map(|(kind, _)| kind),
+            icmp_code: ends.icmp.map(|(_, code)| code),
+        }
+    }
+}
+
+/// An IANA protocol number, by its name where it has a common one.
+pub(super) struct Proto(u8);
+
+impl Serialize for Proto {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = match self.0 {
+            1 => "ICMP",
+            2 => "IGMP",
+            4 => "IPIP",
+            6 => "TCP",
+            17 => "UDP",
+            41 => "IPv6",
+            47 => "GRE",
+            50 => "ESP",
+            51 => "AH",
+            58 => "IPv6-ICMP",
+            89 => "OSPF",
+            132 => "SCTP",
+            number => return serializer.collect_str(&format_args!("{number:03}")),
+        };
+        serializer.serialize_str(name)
+    }
+}
+
+/// An alert.
+#[derive(Serialize)]
+pub(super) struct AlertRecord<'a> {
+    #[serde(flatten)]
+    pub(super) header: Header<'a>,
+    pub(super) pkt_src: &'static str,
+    pub(super) alert: AlertBody<'a>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) would_drop: bool,
+    pub(super) verdict: VerdictBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_proto: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flow: Option<FlowInAlert>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payload: Option<Base64<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payload_printable: Option<Printable<'a>>,
+}
+
+/// Which signature.
+#[derive(Serialize)]
+pub(super) struct AlertBody<'a> {
+    pub(super) action: &'static str,
+    pub(super) gid: u32,
+    pub(super) signature_id: u32,
+    pub(super) rev: u32,
+    pub(super) signature: &'a str,
+    pub(super) category: &'a str,
+    pub(super) severity: u8,
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    pub(super) metadata: Metadata<'a>,
+}
+
+/// What befell the packet.
+#[derive(Serialize)]
+pub(super) struct VerdictBody {
+    pub(super) action: &'static str,
+}
+
+/// The flow of an alert or drop.
+#[derive(Serialize)]
+pub(super) struct FlowInAlert {
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
+    start: EveTime,
+    src_ip: IpAddr,
+    dest_ip: IpAddr,
+    #[serde(skip_serializing_if = "is_zero_port")]
+    src_port: u16,
+    #[serde(skip_serializing_if = "is_zero_port")]
+    dest_port: u16,
+}
+
+impl From<FlowSummary> for FlowInAlert {
+    fn from(flow: FlowSummary) -> Self {
+        Self {
+            pkts_toserver: flow.to_server.packets,
+            pkts_toclient: flow.to_client.packets,
+            bytes_toserver: flow.to_server.bytes,
+            bytes_toclient: flow.to_client.bytes,
+            start: EveTime(flow.start),
+            src_ip: flow.ends.source,
+            dest_ip: flow.ends.destination,
+            src_port: flow.ends.source_port,
+            dest_port: flow.ends.destination_port,
+        }
+    }
+}
+
+/// A drop.
+#[derive(Serialize)]
+pub(super) struct DropRecord<'a> {
+    #[serde(flatten)]
+    pub(super) header: Header<'a>,
+    pub(super) drop: DropBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alert: Option<AlertBody<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) would_drop: bool,
+    pub(super) verdict: VerdictBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flow: Option<FlowInAlert>,
+}
+
+/// Why.
+#[derive(Serialize)]
+pub(super) struct DropBody {
+    pub(super) len: usize,
+    pub(super) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<&'static str>,
+}
+
+/// The end of a flow.
+#[derive(Serialize)]
+pub(super) struct FlowRecord<'a> {
+    #[serde(flatten)]
+    pub(super) header: Header<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_proto: Option<&'a str>,
+    pub(super) flow: FlowBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tcp: Option<TcpBody>,
+}
+
+/// A flow that ended.
+#[derive(Serialize)]
+pub(super) struct FlowBody {
+    pub(super) pkts_toserver: u64,
+    pub(super) pkts_toclient: u64,
+    pub(super) bytes_toserver: u64,
+    pub(super) bytes_toclient: u64,
+    pub(super) start: EveTime,
+    pub(super) end: EveTime,
+    pub(super) age: u64,
+    pub(super) state: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) alerted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<&'static str>,
+}
+
+/// TCP flags of a flow.
+#[derive(Serialize)]
+pub(super) struct TcpBody {
+    tcp_flags: Hex,
+    tcp_flags_ts: Hex,
+    tcp_flags_tc: Hex,
+    #[serde(flatten)]
+    set: FlagNames,
+    state: &'static str,
+}
+
+impl TcpBody {
+    pub(super) fn new(to_server: u8, to_client: u8, state: &'static str) -> Self {
+        let both = to_server | to_client;
+        Self {
+            tcp_flags: Hex(both),
+            tcp_flags_ts: Hex(to_server),
+            tcp_flags_tc: Hex(to_client),
+            set: FlagNames(both),
+            state,
+        }
+    }
+}
+
+struct Hex(u8);
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:02x}", self.0))
+    }
+}
+
+/// `"syn": true` and so on, for the flags that are set.
+struct FlagNames(u8);
+
+impl Serialize for FlagNames {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+        for (bit, name) in names.iter().enumerate() {
+            if self.0 & 1 << bit != 0 {
+                map.serialize_entry(name, &true)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// A signature's metadata: each key once, with the list of its values.
+pub(super) struct Metadata<'a>(pub(super) &'a [(String, String)]);
+
+impl Metadata<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (index, (key, _)) in self.0.iter().enumerate() {
+            let earlier = self.0.iter().take(index);
+            if earlier.into_iter().all(|(k, _)| k != key) {
+                map.serialize_entry(key, &Values(self.0, key))?;
+            }
+        }
+        map.end()
+    }
+}
+
+struct Values<'a>(&'a [(String, String)], &'a str);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.0.iter().filter(|(key, _)| key == self.1);
+        serializer.collect_seq(values.map(|(_, value)| value))
+    }
+}
+
+/// Bytes in base64.
+pub(super) struct Base64<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let engine = &base64::engine::general_purpose::STANDARD;
+        serializer.collect_str(&base64::display::Base64Display::new(self.0, engine))
+    }
+}
+
+/// Bytes, `.` for what is neither printable ASCII nor a line end.
+pub(super) struct Printable<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Printable<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        for &byte in self.0 {
+            let keep = byte.is_ascii_graphic() || matches!(byte, b' ' | b'\r' | b'\n');
+            f.write_char(if keep { char::from(byte) } else { '.' })?;
+        }
+        Ok(())
+    }
+}
+
+/// EVE's name of a direction.
+pub(super) fn direction(direction: FlowDirection) -> &'static str {
+    match direction {
+        FlowDirection::ToServer => "to_server",
+        FlowDirection::ToClient => "to_client",
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it by reference"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it by reference"
+)]
+fn is_zero_port(value: &u16) -> bool {
+    *value == 0
+}
+
+fn no_vlan(vlan: &[u16; 3]) -> bool {
+    vlan.iter().all(|&id| id == 0)
+}
+
+fn vlan<S: Serializer>(vlan: &[u16; 3], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(vlan.iter().filter(|&&id| id != 0))
+}
