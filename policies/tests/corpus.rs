@@ -7,7 +7,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use weir_policies::{Diagnostic, Parsed, parse_bytes};
+use weir_policies::rule::ast::Rule;
+use weir_policies::rule::canonical;
+use weir_policies::{Diagnostic, Parsed, parse, parse_bytes};
 
 /// The corpus's root, or `None` where there is none to read.
 fn corpus() -> Option<PathBuf> {
@@ -78,12 +80,33 @@ fn counts(all: &[Parsed]) -> (usize, usize, usize) {
     )
 }
 
+/// Every rule, printed in either form, reads back to the same tree.
+fn assert_prints_back(all: &[Parsed]) {
+    for rule in all.iter().flat_map(|parsed| &parsed.rules) {
+        let expected = rule.clone().without_positions();
+        assert_eq!(reread(&rule.to_string()), expected);
+        let unwritten = |rule: Rule| Rule {
+            written: Vec::new(),
+            ..rule
+        };
+        let text = canonical(rule);
+        assert_eq!(unwritten(reread(&text)), unwritten(expected), "{text}");
+    }
+}
+
+fn reread(text: &str) -> Rule {
+    let mut parsed = parse(text);
+    assert_eq!(parsed.diagnostics, [], "{text}");
+    parsed.rules.pop().expect("one rule").without_positions()
+}
+
 #[test]
 fn the_public_rule_set_reads_without_a_diagnostic() {
     let Some(root) = corpus() else { return };
     let (all, problems) = parse_all(&root.join("rules/etopen"));
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(counts(&all), (39_936, 28_313, 0));
+    assert_prints_back(&all);
 }
 
 #[test]
@@ -92,6 +115,7 @@ fn the_engine_event_rules_read_without_a_diagnostic() {
     let (all, problems) = parse_all(&root.join("rules/engine-events"));
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(counts(&all).0, 494);
+    assert_prints_back(&all);
 }
 
 /// Problems that the verification rules may have, with how many rules have them, and why.
@@ -135,4 +159,5 @@ fn the_verification_rules_read_or_are_refused_for_a_listed_reason() {
         .filter(|rule| rule.meta.sid == 0)
         .count();
     assert_eq!(sidless, 0);
+    assert_prints_back(&all);
 }

@@ -17,11 +17,13 @@ mod list;
 mod options;
 mod parser;
 mod port;
+mod print;
 mod protocol;
 mod source;
 
 pub use diagnostic::Diagnostic;
 pub use parser::{MAX_RULE_LENGTH, Parsed, Skipped, parse, parse_bytes};
+pub use print::canonical;
 
 use ast::{AddressExpr, PortExpr};
 use lexer::Token;
@@ -40,4 +42,20 @@ pub fn parse_addresses(text: &str) -> Result<AddressExpr, String> {
 /// What is wrong with the text.
 pub fn parse_ports(text: &str) -> Result<PortExpr, String> {
     port::parse(Token { text, offset: 0 }).map_err(|fault| fault.message)
+}
+
+/// Reads the value of a `threshold`, as rules and `threshold.config` write it.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(crate) fn parse_threshold(text: &str) -> Result<ast::Threshold, String> {
+    options::threshold::threshold(text)
+}
+
+/// Reads the word behind `track`.
+///
+/// # Errors
+/// What is wrong with the word.
+pub(crate) fn parse_track(word: &str) -> Result<ast::Track, String> {
+    options::threshold::track(word)
 }

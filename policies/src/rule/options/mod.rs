@@ -9,7 +9,7 @@ mod pcre;
 mod requires;
 mod tcp_flags;
 mod text;
-mod threshold;
+pub(crate) mod threshold;
 
 use super::ast::{
     Buffer, Content, Located, Match, PayloadTest, Position, Setting, Threshold, Written,
@@ -18,6 +18,7 @@ use super::diagnostic::{Fault, Reason};
 use super::keywords::{self, Keyword, Kind, NumberField, ValueRule};
 use super::lexer::RawOption;
 
+pub(crate) use content::write_pattern;
 pub(crate) use meta::MetaBuilder;
 pub(crate) use requires::unmet;
 pub(crate) use text::read_sid;
@@ -128,6 +129,13 @@ impl Builder {
             }
             Kind::UriContent => {
                 let content = content::parse(required(value)?)?;
+                if self.buffers.current() != Buffer::Payload {
+                    return Err(
+                        "cannot be used behind a sticky buffer; write `http.uri` and a \
+                                content instead"
+                            .to_owned(),
+                    );
+                }
                 return self.push_content(buffers::legacy("http.uri"), content, position);
             }
             Kind::Pcre => {
