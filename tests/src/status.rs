@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::command::Run;
@@ -35,33 +35,39 @@ impl Status {
         Ok(Self(value))
     }
 
-    /// The number at a JSON pointer.
+    /// The counter of a dotted name such as `frames.seen`, wherever in the answer the counters are.
     ///
     /// # Errors
-    /// When there is none: a counter that is renamed must not read as 0.
-    pub fn number(&self, pointer: &str) -> Result<u64> {
-        self.0
-            .pointer(pointer)
-            .and_then(Value::as_u64)
-            .with_context(|| format!("no number {pointer} in {}", self.0))
+    /// When there is none or more than one: a counter that is renamed must not read as 0.
+    pub fn counter(&self, name: &str) -> Result<u64> {
+        let suffix = format!(".{name}");
+        let found: Vec<u64> = self
+            .counters()
+            .into_iter()
+            .filter(|(key, _)| key == name || key.ends_with(&suffix))
+            .map(|(_, value)| value)
+            .collect();
+        match found.as_slice() {
+            [value] => Ok(*value),
+            _ => bail!("{} counters {name} in {}", found.len(), self.0),
+        }
     }
 
-    /// All counters below a JSON pointer, flattened: `drops.rule` and so on.
+    /// All numbers of the answer by dotted path.
     #[must_use]
-    pub fn counters(&self, pointer: &str) -> BTreeMap<String, u64> {
+    pub fn counters(&self) -> BTreeMap<String, u64> {
         let mut counters = BTreeMap::new();
-        if let Some(value) = self.0.pointer(pointer) {
-            flatten(value, "", &mut counters);
-        }
+        flatten(&self.0, "", &mut counters);
         counters
     }
 
-    /// What grew below a JSON pointer since `earlier`, by how much.
+    /// The counters whose path contains `part` and that grew since `earlier`, and by how much.
     #[must_use]
-    pub fn growth(&self, earlier: &Self, pointer: &str) -> BTreeMap<String, u64> {
-        let before = earlier.counters(pointer);
-        self.counters(pointer)
+    pub fn growth(&self, earlier: &Self, part: &str) -> BTreeMap<String, u64> {
+        let before = earlier.counters();
+        self.counters()
             .into_iter()
+            .filter(|(name, _)| name.contains(part))
             .filter_map(|(name, now)| {
                 let was = before.get(&name).copied().unwrap_or(0);
                 (now > was).then(|| (name, now - was))

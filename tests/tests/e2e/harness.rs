@@ -1,8 +1,8 @@
 //! The harness itself, on pods that weir does not touch: what it sends arrives, and nothing is left.
 
-use std::path::Path;
+use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use weir_tests::craft::SMALLEST_FIRST_FRAGMENT;
 use weir_tests::netns::Netns;
@@ -11,6 +11,9 @@ use weir_tests::pod::{Family, Pod};
 use weir_tests::raw_tcp::RawTcp;
 use weir_tests::scratch::unique;
 use weir_tests::traffic::{Answer, Collector, echo, transfer};
+
+use crate::lab::{Beyond, Remote, masquerade, translate, vip};
+use crate::path::Path;
 
 #[test]
 fn unwired_pods_reach_each_other_over_bridge_and_ptp() -> Result<()> {
@@ -58,6 +61,92 @@ fn crafted_segments_out_of_order_and_fragmented_reach_the_socket() -> Result<()>
 }
 
 #[test]
+fn translated_and_routed_paths_carry_traffic_without_weir() -> Result<()> {
+    for family in Family::BOTH {
+        let node = Node::new("plain")?;
+        let network = node.network(Main::Bridge, "1.0.0", vec![]);
+        let (a, b) = (Pod::start(&network, "a")?, Pod::start(&network, "b")?);
+        let outside = Beyond::outside(&node)?;
+        let remote = Remote::beside(&node)?;
+        let service = SocketAddr::new(vip(family), 80);
+        translate(&node, service, b.at(family, 8080)?)?;
+        masquerade(&node, family, "oifname uplink")?;
+        let paths = [
+            ("service", &a.ns, &b.ns, b.at(family, 8080)?, service),
+            same("host", &node.ns, &b.ns, b.at(family, 8081)?),
+            same("remote", &remote.pod.ns, &b.ns, b.at(family, 8082)?),
+            same(
+                "to remote",
+                &a.ns,
+                &remote.pod.ns,
+                remote.pod.at(family, 8083)?,
+            ),
+            same(
+                "snat",
+                &a.ns,
+                &outside.ns,
+                SocketAddr::new(outside.ip(family), 8084),
+            ),
+        ];
+        for (name, client, server, bound, target) in paths {
+            let path = Path {
+                client,
+                server,
+                bound,
+                target,
+            };
+            path.serve().with_context(|| format!("{name} {family:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+type Way<'a> = (&'static str, &'a Netns, &'a Netns, SocketAddr, SocketAddr);
+
+fn same<'a>(name: &'static str, client: &'a Netns, server: &'a Netns, at: SocketAddr) -> Way<'a> {
+    (name, client, server, at, at)
+}
+
+#[test]
+fn hairpin_and_node_port_carry_traffic_without_weir() -> Result<()> {
+    for family in Family::BOTH {
+        let node = Node::new("plain")?;
+        let network = node.network(Main::Bridge, "1.0.0", vec![]);
+        let a = Pod::start(&network, "a")?;
+        let outside = Beyond::outside(&node)?;
+        let service = SocketAddr::new(vip(family), 80);
+        translate(&node, service, a.at(family, 8080)?)?;
+        masquerade(&node, family, "ct status dnat")?;
+        let bound = a.at(family, 8080)?;
+        let path = Path {
+            client: &a.ns,
+            server: &a.ns,
+            bound,
+            target: service,
+        };
+        path.serve()
+            .with_context(|| format!("hairpin {family:?}"))?;
+        let (ip, table) = match family {
+            Family::V4 => (outside.node_ip(family), "ip"),
+            Family::V6 => (outside.node_ip(family), "ip6"),
+        };
+        node.ns.nft(&format!("delete table {table} service"))?;
+        let port = SocketAddr::new(ip, 30_080);
+        let bound = a.at(family, 8081)?;
+        translate(&node, port, bound)?;
+        let path = Path {
+            client: &outside.ns,
+            server: &a.ns,
+            bound,
+            target: port,
+        };
+        path.serve()
+            .with_context(|| format!("node port {family:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn dropped_guards_leave_no_namespace_directory_or_device() -> Result<()> {
     let before = root_devices()?;
     let node = Node::new("guard")?;
@@ -77,7 +166,7 @@ fn dropped_guards_leave_no_namespace_directory_or_device() -> Result<()> {
 #[test]
 fn guards_clean_up_when_the_test_panics() -> Result<()> {
     let name = unique("panic");
-    let path = Path::new("/run/netns").join(&name);
+    let path = std::path::Path::new("/run/netns").join(&name);
     let outcome = std::panic::catch_unwind(|| {
         let _namespace = Netns::create(&name).unwrap();
         assert!(path.exists());

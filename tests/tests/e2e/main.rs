@@ -8,6 +8,15 @@
     clippy::panic,
     reason = "a failed assumption in a test is a failed test"
 )]
+#![allow(unreachable_pub, reason = "nothing outside this binary uses it")]
 #![allow(missing_docs, reason = "tests are named for the behaviour they prove")]
 
+mod bulk;
+mod evasion;
+mod fail_modes;
 mod harness;
+mod lab;
+mod lifecycle;
+mod path;
+mod paths;
+mod spoof;

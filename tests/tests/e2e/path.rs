@@ -1,0 +1,147 @@
+//! One way through a node, and what must hold on it.
+
+use std::io::Write;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use weir_tests::netns::Netns;
+use weir_tests::pod::Family;
+use weir_tests::status::Status;
+use weir_tests::traffic::{Answer, Collector, contains, echo};
+
+use crate::lab::{ATTACK, ATTACK_SID, Lab, seen};
+
+/// Datagrams per direction in the exactly-once count.
+const DATAGRAMS: u64 = 25;
+
+/// One way through the node.
+pub struct Path<'a> {
+    pub client: &'a Netns,
+    pub server: &'a Netns,
+    /// Where the server's sockets are bound.
+    pub bound: SocketAddr,
+    /// What the client talks to.
+    pub target: SocketAddr,
+}
+
+impl Path<'_> {
+    /// Exactly once, attack dropped, benign served.
+    pub fn prove(&self, lab: &Lab) -> Result<()> {
+        self.count_datagrams(lab).context("exactly once")?;
+        self.block_attack(lab).context("attack")?;
+        self.block_datagram(lab).context("attack by datagram")
+    }
+
+    /// The path carries UDP and TCP both ways, whatever inspects it.
+    pub fn serve(&self) -> Result<()> {
+        let (client, server) = self.datagram_sockets()?;
+        for number in 0..3 {
+            exchange(&client, &server, number)?;
+        }
+        let service = Collector::start(self.server, self.bound, Answer::Echo)?;
+        echo(&mut self.client.connect(self.target)?, b"GET /benign")?;
+        ensure!(service.received() == [b"GET /benign".to_vec()]);
+        Ok(())
+    }
+
+    /// Each datagram and each answer is seen once: not twice, not never.
+    fn count_datagrams(&self, lab: &Lab) -> Result<()> {
+        let (client, server) = self.datagram_sockets()?;
+        // The first exchange resolves neighbours and, where there are any, sets up translations.
+        exchange(&client, &server, 0)?;
+        let before = lab.settle()?;
+        for number in 1..=DATAGRAMS {
+            exchange(&client, &server, number)?;
+        }
+        let after = lab.settle()?;
+        let inspected = seen(&after)? - seen(&before)?;
+        ensure!(
+            inspected == 2 * DATAGRAMS,
+            "{inspected} inspections of {} frames: {:?}",
+            2 * DATAGRAMS,
+            after.growth(&before, "")
+        );
+        ensure_nothing_dropped(&after, &before)
+    }
+
+    fn datagram_sockets(&self) -> Result<(UdpSocket, UdpSocket)> {
+        let server = self.server.udp(self.bound)?;
+        let client = self.client.udp(unspecified(self.target))?;
+        client.connect(self.target)?;
+        for socket in [&server, &client] {
+            socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        }
+        Ok((client, server))
+    }
+
+    fn block_attack(&self, lab: &Lab) -> Result<()> {
+        let alerts = lab.enforcer.eve.alerts(ATTACK_SID)?.len();
+        let service = Collector::start(self.server, self.bound, Answer::Echo)?;
+        let mut stream = self.client.connect(self.target)?;
+        echo(&mut stream, b"GET /benign").context("benign request")?;
+        stream.write_all(ATTACK)?;
+        lab.enforcer.eve.wait_alerts(ATTACK_SID, alerts + 1)?;
+        // A later exchange over the same path would overtake nothing: when it is answered, the attack had its time.
+        let mut later = self.client.connect(self.target)?;
+        echo(&mut later, b"GET /later").context("benign request after the attack")?;
+        ensure!(
+            !service.saw(b"EVIL"),
+            "attack bytes arrived: {:?}",
+            service.received()
+        );
+        let received = service.received();
+        ensure!(
+            received == [b"GET /benign".to_vec(), b"GET /later".to_vec()],
+            "received {received:?}"
+        );
+        Ok(())
+    }
+
+    fn block_datagram(&self, lab: &Lab) -> Result<()> {
+        let alerts = lab.enforcer.eve.alerts(ATTACK_SID)?.len();
+        let server = self.server.udp(self.bound)?;
+        server.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let client = self.client.udp(unspecified(self.target))?;
+        client.send_to(ATTACK, self.target)?;
+        lab.enforcer.eve.wait_alerts(ATTACK_SID, alerts + 1)?;
+        // Another socket: a drop ends the flow it happened on.
+        let other = self.client.udp(unspecified(self.target))?;
+        other.send_to(b"benign", self.target)?;
+        let mut buffer = [0; 128];
+        let (count, _) = server.recv_from(&mut buffer).context("benign datagram")?;
+        ensure!(!contains(&buffer[..count], b"EVIL"), "the attack arrived");
+        ensure!(&buffer[..count] == b"benign");
+        Ok(())
+    }
+}
+
+fn ensure_nothing_dropped(after: &Status, before: &Status) -> Result<()> {
+    let dropped = after.growth(before, "dropped.");
+    ensure!(dropped.is_empty(), "dropped: {dropped:?}");
+    Ok(())
+}
+
+fn unspecified(target: SocketAddr) -> SocketAddr {
+    let family = if target.is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    SocketAddr::new(family.any(), 0)
+}
+
+fn exchange(client: &UdpSocket, server: &UdpSocket, number: u64) -> Result<()> {
+    let mut buffer = [0; 64];
+    client.send(&number.to_be_bytes())?;
+    let (count, peer) = server
+        .recv_from(&mut buffer)
+        .context("the datagram did not arrive")?;
+    ensure!(buffer[..count] == number.to_be_bytes());
+    server.send_to(&buffer[..count], peer)?;
+    let count = client
+        .recv(&mut buffer)
+        .context("the answer did not arrive")?;
+    ensure!(buffer[..count] == number.to_be_bytes());
+    Ok(())
+}
