@@ -3,7 +3,9 @@
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{Input, Limits, PROTOCOLS, Parser, Probe, ProtocolId, Status, Transaction, Transports};
+use super::{
+    Input, Limits, PROTOCOLS, Parser, Probe, ProtocolId, Start, Status, Transaction, Transports,
+};
 
 /// Protocols that one packet may make the flow change to (upgrades within upgrades).
 const UPGRADES_PER_PACKET: usize = 2;
@@ -14,6 +16,19 @@ pub struct AppFlow {
     state: State,
     /// Where in each direction's stream the protocol at hand (or to be recognised) starts.
     base: [u64; 2],
+    /// A transaction was settled since the parser last had no room: trying again makes sense.
+    settled_since_full: bool,
+}
+
+/// Bytes that a parser left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// None.
+    Nothing,
+    /// So many, which are the next protocol's.
+    Upgraded(usize),
+    /// So many, for want of room.
+    Full(usize),
 }
 
 #[derive(Debug)]
@@ -77,6 +92,8 @@ pub struct Feed<'a> {
     pub eof: bool,
     /// The window is one datagram, whole.
     pub datagram: bool,
+    /// The server's port.
+    pub server_port: u16,
     /// When.
     pub at: Timestamp,
 }
@@ -136,31 +153,52 @@ impl Window<'_> {
 }
 
 impl AppFlow {
-    /// Takes what a packet brought.
-    pub fn feed(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) {
-        let unread = if let State::Probing(_) = self.state {
+    /// Takes what a packet brought. Returns how many bytes at the end of the window were not taken since
+    /// the transactions at hand have to be settled first: then call again with these as the fresh ones.
+    /// When that brings no progress the flow is given up, so that a caller may loop until 0.
+    #[must_use]
+    pub fn feed(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> usize {
+        let mut unread = if let State::Probing(_) = self.state {
             self.recognise(feed, pool)
         } else {
             let fresh = feed.window.bytes.get(feed.fresh_from..).unwrap_or_default();
             self.parse(feed, fresh, pool)
         };
-        let mut unread = unread;
         for _ in 0..UPGRADES_PER_PACKET {
-            let Some(bytes) = unread else { return };
+            let Unread::Upgraded(bytes) = unread else {
+                break;
+            };
             let side = index(feed.direction);
             self.base[side] = feed.window.end().saturating_sub(bytes as u64);
             self.base[1 - side] = feed.other.end();
             if bytes == 0 {
-                return;
+                break;
             }
             unread = self.recognise(feed, pool);
+        }
+        let Unread::Full(bytes) = unread else {
+            return 0;
+        };
+        let brought = feed.window.bytes.len().saturating_sub(feed.fresh_from);
+        if bytes >= brought && !self.settled_since_full {
+            self.give_up();
+            return 0;
+        }
+        self.settled_since_full = false;
+        bytes
+    }
+
+    /// Stops reading, keeping the transactions at hand.
+    fn give_up(&mut self) {
+        if let State::Parsing(protocol, parser) = std::mem::take(&mut self.state) {
+            self.state = State::Opaque(protocol, parser);
         }
     }
 
     /// Looks for the protocol, and begins with it. Returns what [`Self::parse`] does.
-    fn recognise(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> Option<usize> {
+    fn recognise(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> Unread {
         let State::Probing(probing) = &mut self.state else {
-            return None;
+            return Unread::Nothing;
         };
         let side = index(feed.direction);
         let window = if feed.datagram {
@@ -169,10 +207,10 @@ impl AppFlow {
             feed.window.from(self.base[side])
         };
         match probing.look(feed, window.map(|window| window.bytes), pool.limits.probe) {
-            Recognition::Pending => None,
+            Recognition::Pending => Unread::Nothing,
             Recognition::Failed => {
                 self.state = State::Failed;
-                None
+                Unread::Nothing
             }
             Recognition::Known(protocol) => {
                 self.state = State::Parsing(protocol, pool.open(protocol));
@@ -185,20 +223,20 @@ impl AppFlow {
                     eof: false,
                     ..*feed
                 };
+                // An upgrade in what came earlier is found when this direction's bytes come to it.
                 let _ = self.parse(&earlier, other.unwrap_or_default().bytes, pool);
                 self.parse(feed, window.unwrap_or_default().bytes, pool)
             }
         }
     }
 
-    /// Hands bytes to the parser. `Some` when they ended its protocol by an upgrade: so many of them are
-    /// the next one's.
-    fn parse(&mut self, feed: &Feed<'_>, bytes: &[u8], pool: &mut ParserPool) -> Option<usize> {
+    /// Hands bytes to the parser.
+    fn parse(&mut self, feed: &Feed<'_>, bytes: &[u8], pool: &mut ParserPool) -> Unread {
         let State::Parsing(_, parser) = &mut self.state else {
-            return None;
+            return Unread::Nothing;
         };
         if bytes.is_empty() && !feed.eof {
-            return None;
+            return Unread::Nothing;
         }
         let status = parser.parse(&Input {
             direction: feed.direction,
@@ -222,19 +260,19 @@ impl AppFlow {
         }
     }
 
-    fn follow(&mut self, status: Status, pool: &mut ParserPool) -> Option<usize> {
-        match (status, std::mem::take(&mut self.state)) {
-            (Status::Opaque | Status::Failed, State::Parsing(protocol, parser)) => {
-                self.state = State::Opaque(protocol, parser);
-                None
+    fn follow(&mut self, status: Status, pool: &mut ParserPool) -> Unread {
+        match status {
+            Status::Continue => Unread::Nothing,
+            Status::Full { unread } => Unread::Full(unread),
+            Status::Opaque | Status::Failed => {
+                self.give_up();
+                Unread::Nothing
             }
-            (Status::Upgraded { unread }, State::Parsing(protocol, parser)) => {
-                pool.close(protocol, parser);
-                Some(unread)
-            }
-            (_, state) => {
-                self.state = state;
-                None
+            Status::Upgraded { unread } => {
+                if let State::Parsing(protocol, parser) = std::mem::take(&mut self.state) {
+                    pool.close(protocol, parser);
+                }
+                Unread::Upgraded(unread)
             }
         }
     }
@@ -259,6 +297,7 @@ impl AppFlow {
         while let Some(transaction) = parser.transaction(0).filter(|first| complete(*first)) {
             done(*protocol, transaction);
             parser.retire();
+            self.settled_since_full = true;
         }
     }
 
@@ -302,7 +341,13 @@ impl Probing {
             if self.ruled_out[side] >> bit & 1 != 0 {
                 continue;
             }
-            match protocol.probe(feed.direction, start) {
+            let start = Start {
+                direction: feed.direction,
+                bytes: start,
+                datagram: feed.datagram,
+                server_port: feed.server_port,
+            };
+            match protocol.probe(&start) {
                 Probe::Yes => return Recognition::Known(id),
                 Probe::No if feed.datagram => {}
                 Probe::No => self.ruled_out[side] |= 1 << bit,
@@ -404,9 +449,10 @@ mod tests {
                 other: window(1 - side),
                 eof: false,
                 datagram: false,
+                server_port: 4000,
                 at: Timestamp(0),
             };
-            self.flow.feed(&feed, &mut self.pool);
+            assert_eq!(self.flow.feed(&feed, &mut self.pool), 0);
         }
 
         fn lines(&self) -> Vec<String> {

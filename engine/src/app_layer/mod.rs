@@ -20,6 +20,7 @@
 //! the same transactions; parsers are pooled, so that a flow of a known protocol allocates nothing once
 //! the pool is warm.
 
+mod dns;
 mod flow;
 mod limits;
 mod protocol;
@@ -33,9 +34,9 @@ mod testing;
 pub use flow::{AppFlow, AppView, Feed, ParserPool, Recognition, Window};
 pub use limits::Limits;
 pub use protocol::{
-    AppEvent, BufferBytes, BufferShape, BufferSpec, Input, Parser, Probe, Progress, Protocol,
-    Status, Transaction, Transports,
+    AppEvent, BufferBytes, BufferShape, BufferSpec, Input, NumberSpec, Parser, Probe, Progress,
+    Protocol, Start, Status, Transaction, Transports,
 };
 pub use record::Fields;
-pub use registry::{BufferId, PROTOCOLS, ProtocolId, buffers, event, protocol_named};
+pub use registry::{BufferId, PROTOCOLS, ProtocolId, buffers, event, number, protocol_named};
 pub use transactions::Transactions;

@@ -23,12 +23,17 @@ pub trait Protocol: Debug + Sync {
     /// The buffers that rules may look into.
     fn buffers(&self) -> &'static [BufferSpec];
 
+    /// The numbers that rules may compare.
+    fn numbers(&self) -> &'static [NumberSpec] {
+        &[]
+    }
+
     /// Names of its anomalies, without the protocol's prefix: `app-layer-event:<name>.<event>`.
     fn events(&self) -> &'static [&'static str];
 
-    /// Whether `bytes`, the first that `direction` sent (a whole datagram, or the start of a stream), are
-    /// this protocol's. Looks at content alone.
-    fn probe(&self, direction: FlowDirection, bytes: &[u8]) -> Probe;
+    /// Whether the first bytes of a direction are this protocol's. Content decides; the port only tells
+    /// apart protocols that share a format.
+    fn probe(&self, start: &Start<'_>) -> Probe;
 
     /// The progress of a transaction whose `direction` is complete.
     fn complete(&self, direction: FlowDirection) -> Progress;
@@ -46,6 +51,19 @@ pub enum Transports {
     Udp,
     /// Both; the parser is told which by [`Input::datagram`].
     Both,
+}
+
+/// What a direction starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// Who sent it.
+    pub direction: FlowDirection,
+    /// The start of a stream, or a whole datagram.
+    pub bytes: &'a [u8],
+    /// `bytes` is one datagram, whole.
+    pub datagram: bool,
+    /// The server's port.
+    pub server_port: u16,
 }
 
 /// Answer of [`Protocol::probe`].
@@ -75,6 +93,17 @@ pub struct BufferSpec {
     pub progress: Progress,
     /// How its bytes come.
     pub shape: BufferShape,
+}
+
+/// A number that rules may compare, in either direction of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberSpec {
+    /// The keyword.
+    pub keyword: &'static str,
+    /// The direction it belongs to; `None`: whichever direction the transaction's message has.
+    pub direction: Option<FlowDirection>,
+    /// The progress of that direction from which on it can be compared.
+    pub progress: Progress,
 }
 
 /// How the bytes of a buffer come.
@@ -146,6 +175,12 @@ pub enum Status {
         /// Bytes at the end of the input that this parser did not take.
         unread: usize,
     },
+    /// No transaction more can be held: inspect and settle those at hand, then hand in the last `unread`
+    /// bytes again (a datagram: all of it).
+    Full {
+        /// Bytes at the end of the input that the parser did not take.
+        unread: usize,
+    },
     /// This cannot be the protocol any more, or a limit was hit that leaves no way on: no more bytes are
     /// wanted. An event says why.
     Failed,
@@ -193,9 +228,9 @@ pub trait Transaction: Debug {
     /// [`BufferShape::Multiple`] and streaming buffers of several files have an index beyond 0.
     fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>>;
 
-    /// A number that a keyword of this protocol compares (`urilen`, `dns.opcode`), by the keyword.
-    fn number(&self, keyword: &str) -> Option<u64> {
-        let _ = keyword;
+    /// The `index`th number of a [`NumberSpec`], `None` where it has none (or no more).
+    fn number(&self, keyword: &str, index: usize) -> Option<u64> {
+        let _ = (keyword, index);
         None
     }
 

@@ -4,10 +4,13 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, Protocol};
+use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &dns::MDNS,
+    &dns::LLMNR,
+    &dns::DNS,
     #[cfg(test)]
     &super::testing::Chat,
 ];
@@ -90,6 +93,16 @@ pub fn buffers(
         .copied()
         .take_while(move |id| id.spec().keyword == keyword)
         .filter(move |id| direction.is_none_or(|direction| id.spec().direction == direction))
+}
+
+/// The number that goes by a keyword, and whose it is.
+#[must_use]
+pub fn number(keyword: &str) -> Option<(ProtocolId, &'static NumberSpec)> {
+    ProtocolId::all().find_map(|id| {
+        let numbers = id.protocol().numbers();
+        let spec = numbers.iter().find(|spec| spec.keyword == keyword)?;
+        Some((id, spec))
+    })
 }
 
 /// The event that `app-layer-event` calls `<protocol>.<event>`.

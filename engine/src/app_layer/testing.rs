@@ -4,7 +4,7 @@ use crate::event::FlowDirection;
 
 use super::{
     AppEvent, AppView, BufferBytes, BufferId, BufferShape, BufferSpec, Fields, Input, Limits,
-    Parser, Probe, Progress, Protocol, Status, Transaction, Transactions, Transports,
+    Parser, Probe, Progress, Protocol, Start, Status, Transaction, Transactions, Transports,
 };
 
 /// Its name.
@@ -64,7 +64,8 @@ impl Protocol for Chat {
         &["too_long"]
     }
 
-    fn probe(&self, _: FlowDirection, bytes: &[u8]) -> Probe {
+    fn probe(&self, start: &Start<'_>) -> Probe {
+        let bytes = start.bytes;
         let seen = bytes.len().min(CHAT.len());
         match (bytes[..seen] == b"CHAT"[..seen], seen == CHAT.len()) {
             (true, true) => Probe::Yes,

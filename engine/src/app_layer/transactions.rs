@@ -27,7 +27,7 @@ impl<T: Default> Transactions<T> {
     /// Opens a transaction. `clear` gets one that may have been used before, to empty it, and its number
     /// within the flow. `None` when the queue is full.
     pub fn open(&mut self, clear: impl FnOnce(&mut T, u64)) -> Option<&mut T> {
-        if self.live.len() >= self.limit {
+        if self.is_full() {
             return None;
         }
         let mut transaction = self.spare.pop().unwrap_or_default();
@@ -52,6 +52,12 @@ impl<T: Default> Transactions<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.live.len()
+    }
+
+    /// True when no more can be opened.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.live.len() >= self.limit
     }
 
     /// True when there is none.
