@@ -16,6 +16,7 @@
 pub mod app_layer;
 pub mod counters;
 pub mod decode;
+pub mod defrag;
 pub mod detect;
 pub mod event;
 pub mod flow;
