@@ -11,6 +11,7 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary uses it")]
 #![allow(missing_docs, reason = "tests are named for the behaviour they prove")]
 
+mod bad_input;
 mod bulk;
 mod evasion;
 mod fail_modes;
@@ -19,4 +20,6 @@ mod lab;
 mod lifecycle;
 mod path;
 mod paths;
+mod policies;
 mod spoof;
+mod verbs;
