@@ -24,6 +24,11 @@ pub mod verbs;
 pub mod version;
 pub mod wiring;
 
+#[cfg(test)]
+mod fake_host;
+#[cfg(test)]
+mod properties;
+
 use std::io::Read;
 
 use config::NetworkConfig;

@@ -46,3 +46,6 @@ fn lock_if_possible(store: &RecordStore, network: &str) -> Option<NetworkLock> {
         .map_err(|error| log::warn!("going on without the lock: {error}"))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;
