@@ -27,3 +27,20 @@ pub const ATTACHMENTS_DIR: &str = "attachments";
 
 /// Directory of the lock files, below the run directory.
 pub const LOCKS_DIR: &str = "locks";
+
+/// Format of the table. A build meets a table of another format with an error instead of guessing.
+pub const TABLE_FORMAT: u32 = 1;
+
+/// Prefix of the base chain for frames from the pod; the host interface name follows.
+pub const FROM_POD_PREFIX: &str = "from-";
+
+/// Prefix of the base chain for frames to the pod; the host interface name follows.
+pub const TO_POD_PREFIX: &str = "to-";
+
+/// Priority of all base chains, next to the earliest. Earlier than flowtables, which would carry frames past a
+/// later chain; and earlier than other filters, so that each of these sees a frame once: it is diverted before
+/// them and meets them when it comes back settled.
+pub const CHAIN_PRIORITY: i32 = i32::MIN + 1;
+
+/// Interface type in the lease set: `ARPHRD_ETHER`, as all host interfaces of pods are.
+pub const LEASE_KEY: u16 = 1;

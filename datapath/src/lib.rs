@@ -15,9 +15,13 @@
 pub mod attachment;
 pub mod kernel;
 pub mod layout;
+mod link;
 pub mod mark;
+mod netlink;
 pub mod netns;
+mod nft;
 pub mod policy;
 pub mod record;
 pub mod support;
+mod sys;
 pub mod tag;

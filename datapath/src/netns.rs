@@ -1,8 +1,22 @@
 //! Finds the host side of a pod's interface by looking from inside the pod's network namespace.
 
+use std::fs::File;
 use std::io;
 use std::net::Ipv6Addr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::link::{Link, LinkError, Links};
+
+/// How long the scratch thread may take. It asks the kernel a handful of questions.
+const DEADLINE: Duration = Duration::from_secs(3);
+const OWN_NETNS: &str = "/proc/thread-self/ns/net";
+const VETH: &str = "veth";
 
 /// The host side of a pod's interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,16 +98,166 @@ pub enum PeerError {
         /// Cause.
         source: io::Error,
     },
-    /// This part of the datapath is not written yet.
-    #[error("not available in this build: {0}")]
-    NotBuilt(&'static str),
 }
 
 /// Finds the host interface behind `ifname` of the network namespace at `netns`. The caller's thread stays
 /// in its namespace; a scratch thread enters the other one.
 ///
+/// The kernel is asked, not the main plugin's result: the peer's index is in `IFLA_LINK`, and
+/// `IFLA_LINK_NETNSID` says in whose namespace it counts. Both directions must agree.
+///
 /// # Errors
 /// [`PeerError`].
-pub fn peer_of(_netns: &Path, _ifname: &str) -> Result<PeerLink, PeerError> {
-    Err(PeerError::NotBuilt("netns::peer_of"))
+pub fn peer_of(netns: &Path, ifname: &str) -> Result<PeerLink, PeerError> {
+    peer_within(netns, ifname, DEADLINE)
+}
+
+/// What the scratch thread saw inside.
+struct Inside {
+    link: Link,
+    link_local: Option<Ipv6Addr>,
+    /// The caller's namespace as the pod's knows it; `None` if it does not.
+    caller_netnsid: Option<i32>,
+}
+
+fn peer_within(netns: &Path, ifname: &str, deadline: Duration) -> Result<PeerLink, PeerError> {
+    let no_netns = |source| PeerError::NoNetns {
+        path: netns.to_owned(),
+        source,
+    };
+    let caller = File::open(OWN_NETNS).map_err(no_netns)?;
+    let namespace = open_netns(netns).map_err(no_netns)?;
+    if same_file(&caller, &namespace).map_err(no_netns)? {
+        return Err(PeerError::HostNetwork {
+            path: netns.to_owned(),
+        });
+    }
+    let inside = look_inside(netns, ifname, (caller, namespace), deadline)?;
+    let peer = peer_index(&inside, ifname)?;
+    let host = host_side(&inside, ifname, peer)?;
+    Ok(PeerLink {
+        ifname: host.name,
+        ifindex: host.index,
+        pod_mac: format_mac(&inside.link.mac),
+        link_local: inside.link_local,
+        kind: VETH.to_owned(),
+    })
+}
+
+/// Index of the host side, in the caller's namespace.
+fn peer_index(inside: &Inside, ifname: &str) -> Result<u32, PeerError> {
+    let kind = inside.link.kind.as_deref().unwrap_or("physical");
+    let peer = inside.link.peer.filter(|_| kind == VETH);
+    let Some(peer) = peer else {
+        return Err(PeerError::NotVeth {
+            ifname: ifname.to_owned(),
+            kind: kind.to_owned(),
+        });
+    };
+    let here =
+        inside.link.peer_elsewhere.is_some() && inside.link.peer_elsewhere == inside.caller_netnsid;
+    if here {
+        Ok(peer)
+    } else {
+        Err(PeerError::PeerElsewhere {
+            ifname: ifname.to_owned(),
+            peer,
+        })
+    }
+}
+
+/// The device of that index here, which must name the pod's interface as its peer.
+fn host_side(inside: &Inside, ifname: &str, peer: u32) -> Result<Link, PeerError> {
+    let host = Links::open()
+        .and_then(|mut links| links.by_index(peer))
+        .map_err(|error| netlink_error(ifname, error))?;
+    host.filter(|host| host.kind.as_deref() == Some(VETH) && host.peer == Some(inside.link.index))
+        .ok_or_else(|| PeerError::PeerElsewhere {
+            ifname: ifname.to_owned(),
+            peer,
+        })
+}
+
+fn look_inside(
+    netns: &Path,
+    ifname: &str,
+    namespaces: (File, File),
+    deadline: Duration,
+) -> Result<Inside, PeerError> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let path = netns.to_owned();
+    let name = ifname.to_owned();
+    let spawned = thread::Builder::new()
+        .name("weir-netns".to_owned())
+        .spawn(move || {
+            // The receiver is gone once the deadline has passed; then nobody wants the answer.
+            let _ = sender.send(scratch(&path, &name, &namespaces));
+        });
+    spawned.map_err(|source| PeerError::Netlink {
+        ifname: ifname.to_owned(),
+        source,
+    })?;
+    receiver.recv_timeout(deadline).unwrap_or_else(|_| {
+        Err(PeerError::Timeout {
+            path: netns.to_owned(),
+            seconds: deadline.as_secs(),
+        })
+    })
+}
+
+/// On a thread that ends afterwards: its namespace does not matter any more.
+fn scratch(
+    path: &Path,
+    ifname: &str,
+    (caller, namespace): &(File, File),
+) -> Result<Inside, PeerError> {
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|errno| PeerError::NoNetns {
+        path: path.to_owned(),
+        source: errno.into(),
+    })?;
+    let failed = |error| netlink_error(ifname, error);
+    let mut links = Links::open().map_err(failed)?;
+    let link = links
+        .by_name(ifname)
+        .map_err(failed)?
+        .ok_or_else(|| PeerError::NoInterface {
+            path: path.to_owned(),
+            ifname: ifname.to_owned(),
+        })?;
+    Ok(Inside {
+        link_local: links.link_local(link.index).map_err(failed)?,
+        caller_netnsid: links.netnsid_of(caller).map_err(failed)?,
+        link,
+    })
+}
+
+/// Opens the file and makes sure that it is a network namespace.
+fn open_netns(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    let magic = nix::sys::statfs::fstatfs(&file)?.filesystem_type();
+    if magic == nix::sys::statfs::NSFS_MAGIC {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a namespace file",
+        ))
+    }
+}
+
+fn same_file(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+fn netlink_error(ifname: &str, error: LinkError) -> PeerError {
+    PeerError::Netlink {
+        ifname: ifname.to_owned(),
+        source: io::Error::other(error),
+    }
+}
+
+fn format_mac(mac: &[u8]) -> String {
+    let parts: Vec<_> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    parts.join(":")
 }

@@ -100,6 +100,9 @@ fn unescape(field: &str) -> Option<String> {
     while let Some((&first, tail)) = rest.split_first() {
         if first == b'%' {
             let (hex, tail) = tail.split_at_checked(2)?;
+            if !hex.iter().all(u8::is_ascii_hexdigit) {
+                return None;
+            }
             bytes.push(u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?);
             rest = tail;
         } else {

@@ -2,6 +2,10 @@
 
 use std::io;
 
+use crate::link::LinkError;
+use crate::netlink::NetlinkError;
+use crate::nft::NftError;
+
 /// Error of an operation on the nft table or the capture devices.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -65,10 +69,77 @@ pub enum KernelError {
         /// Index found, or `none`.
         found: String,
     },
+    /// A device of one of weir's names is someone else's.
+    #[error("device `{name}` exists and is of kind `{kind}`, not weir's veth; rename or delete it")]
+    ForeignDevice {
+        /// Device name.
+        name: String,
+        /// Its kind.
+        kind: String,
+    },
     /// A value of the record cannot be written into rules.
     #[error("attachment record: {0}")]
     Record(String),
-    /// This part of the datapath is not written yet.
-    #[error("not available in this build: {0}")]
-    NotBuilt(&'static str),
+}
+
+impl From<NftError> for KernelError {
+    fn from(error: NftError) -> Self {
+        refused(error.action, error.source)
+    }
+}
+
+impl From<LinkError> for KernelError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Refused {
+                action,
+                errno,
+                text,
+            } => refused(
+                action,
+                NetlinkError::Refused {
+                    errno,
+                    sequence: 0,
+                    text,
+                },
+            ),
+            LinkError::Netlink { action, source } => refused(action, source),
+            LinkError::Program(source) => Self::Refused {
+                action: "load the redirect program".to_owned(),
+                hint: "; weir needs CONFIG_BPF_SYSCALL and CAP_BPF or CAP_SYS_ADMIN",
+                source,
+            },
+            LinkError::Foreign { name, kind } => Self::ForeignDevice { name, kind },
+            LinkError::Unstable(name) => Self::Contended {
+                action: format!("set up device `{name}`"),
+                attempts: 0,
+            },
+        }
+    }
+}
+
+fn refused(action: String, source: NetlinkError) -> KernelError {
+    match source {
+        NetlinkError::Socket(error) => KernelError::Socket(error),
+        NetlinkError::Protocol(detail) => KernelError::Protocol {
+            action,
+            detail: detail.to_owned(),
+        },
+        source @ NetlinkError::Refused { .. } => KernelError::Refused {
+            action,
+            hint: hint(source.errno().unwrap_or(0)),
+            source: source.into_io(),
+        },
+    }
+}
+
+fn hint(errno: i32) -> &'static str {
+    match errno {
+        libc::EPERM | libc::EACCES => "; run as root, with CAP_NET_ADMIN in this network namespace",
+        libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => {
+            "; the kernel lacks a feature: `weir-cni` STATUS and `weir status` name what is missing"
+        }
+        libc::ENOMEM | libc::ENOBUFS => "; the kernel is out of memory",
+        _ => "",
+    }
 }

@@ -3,13 +3,20 @@
 //! A [`Kernel`] belongs to the network namespace of the thread that opened it and may be moved to
 //! another thread. All calls block; none waits for anything but the kernel.
 
+mod antispoof;
+mod attach;
 mod error;
-
-use std::time::Duration;
+mod lease;
+mod node;
+mod rules;
+mod status;
 
 pub use error::KernelError;
 
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::attachment::AttachmentKey;
+use crate::layout::TABLE;
+use crate::link::Links;
+use crate::nft::Nft;
 use crate::tag::KeyTag;
 
 /// Whether frames from the pod must bear its own MAC and IP addresses.
@@ -36,7 +43,7 @@ pub struct NodeDevices {
 pub struct Counter {
     /// Packets.
     pub packets: u64,
-    /// Bytes, link-layer header included.
+    /// Bytes; the link-layer header counts for frames to the pod only (nft counts what the hook sees).
     pub bytes: u64,
 }
 
@@ -109,7 +116,8 @@ impl WiredInterface {
 /// Handle on the kernel of one network namespace.
 #[derive(Debug)]
 pub struct Kernel {
-    _private: (),
+    nft: Nft,
+    links: Links,
 }
 
 impl Kernel {
@@ -118,106 +126,10 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Socket`].
     pub fn open() -> Result<Self, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::open"))
-    }
-
-    /// Creates or repairs table, shared chains, capture pair and redirect program. Idempotent, cheap when
-    /// all is there (no listing), safe while other processes do the same.
-    ///
-    /// # Errors
-    /// [`KernelError`]; what was created stays, the next call goes on from there.
-    pub fn ensure_node(&mut self) -> Result<NodeDevices, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::ensure_node"))
-    }
-
-    /// Wires an attachment in one nft transaction, replacing whatever chains its host interface name had.
-    /// Needs [`Self::ensure_node`] before.
-    ///
-    /// # Errors
-    /// [`KernelError`]; nothing was changed then.
-    pub fn attach(
-        &mut self,
-        _attachment: &Attachment,
-        _anti_spoof: AntiSpoof,
-    ) -> Result<(), KernelError> {
-        Err(KernelError::NotBuilt("Kernel::attach"))
-    }
-
-    /// Removes what [`Self::attach`] made for this attachment; `true` if there was something. Chains that a
-    /// newer attachment has under the same interface name stay.
-    ///
-    /// # Errors
-    /// [`KernelError`], never because there was nothing.
-    pub fn detach(&mut self, _attachment: &Attachment) -> Result<bool, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::detach"))
-    }
-
-    /// As [`Self::detach`], for an attachment whose record is lost: searches the table.
-    ///
-    /// # Errors
-    /// [`KernelError`], never because there was nothing.
-    pub fn detach_key(&mut self, _key: &AttachmentKey) -> Result<bool, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::detach_key"))
-    }
-
-    /// The one interface of this name, or `None` if it has no chains of weir's. For CHECK: does not list the
-    /// table.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn wired_interface(
-        &mut self,
-        _host_ifname: &str,
-    ) -> Result<Option<WiredInterface>, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::wired_interface"))
-    }
-
-    /// All interfaces that have weir's chains, by name. Empty without a table.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn wired(&mut self) -> Result<Vec<WiredInterface>, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::wired"))
-    }
-
-    /// Takes or renews the lease: for `duration` from now the kernel hands frames to the enforcer. Costs a few
-    /// microseconds.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn renew_lease(&mut self, _duration: Duration) -> Result<(), KernelError> {
-        Err(KernelError::NotBuilt("Kernel::renew_lease"))
-    }
-
-    /// Gives the lease back: from now on fail modes decide.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn drop_lease(&mut self) -> Result<(), KernelError> {
-        Err(KernelError::NotBuilt("Kernel::drop_lease"))
-    }
-
-    /// Whether an enforcer holds the lease now. `false` without a table.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn lease_alive(&mut self) -> Result<bool, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::lease_alive"))
-    }
-
-    /// The node's counters. All zero without a table.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn counters(&mut self) -> Result<NodeCounters, KernelError> {
-        Err(KernelError::NotBuilt("Kernel::counters"))
-    }
-
-    /// Removes table and devices. Not an error when there are none.
-    ///
-    /// # Errors
-    /// [`KernelError`].
-    pub fn remove_node(&mut self) -> Result<(), KernelError> {
-        Err(KernelError::NotBuilt("Kernel::remove_node"))
+        let nft = Nft::open(TABLE).map_err(|error| KernelError::Socket(error.into_io()))?;
+        Ok(Self {
+            nft,
+            links: Links::open()?,
+        })
     }
 }

@@ -1,0 +1,3 @@
+//! System calls that no crate here wraps: `bpf(2)`.
+
+pub(crate) mod bpf;
