@@ -26,6 +26,7 @@ mod limits;
 mod protocol;
 mod record;
 mod registry;
+mod ssh;
 mod transactions;
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns};
+use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns, ssh};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &ssh::SSH,
     &dns::MDNS,
     &dns::LLMNR,
     &dns::DNS,

@@ -1,0 +1,127 @@
+//! SSH (RFC 4253): the banners and the key exchange that both sides open with; what follows is
+//! encrypted.
+//!
+//! The whole flow is one transaction. HASSH is the MD5 of the algorithms a side offers, in its order.
+
+mod hassh;
+mod parser;
+mod side;
+
+use crate::app_layer::{
+    BufferShape, BufferSpec, Limits, Parser, Probe, Progress, Protocol, Start, Transports,
+};
+use crate::event::FlowDirection::{self, ToClient, ToServer};
+
+use parser::SshParser;
+
+/// SSH.
+pub(super) static SSH: Ssh = Ssh;
+
+#[derive(Debug)]
+pub(super) struct Ssh;
+
+/// Bytes of a banner beyond which it is cut: RFC 4253 section 4.2 allows 255 with its line end.
+const BANNER: usize = 255;
+
+/// A part of the banner has come.
+const BANNER_BEGUN: Progress = 1;
+/// The banner is there as a whole.
+const BANNER_DONE: Progress = 2;
+/// The algorithms are there, or the side went on without naming them.
+const FINISHED: Progress = 3;
+
+/// Anomalies, in the order of [`Protocol::events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Event {
+    InvalidBanner,
+    LongBanner,
+    InvalidRecord,
+    LongKexRecord,
+}
+
+const EVENTS: &[&str] = &[
+    "invalid_banner",
+    "long_banner",
+    "invalid_record",
+    "long_kex_record",
+];
+
+const fn single(keyword: &'static str, direction: FlowDirection, progress: Progress) -> BufferSpec {
+    BufferSpec {
+        keyword,
+        direction,
+        progress,
+        shape: BufferShape::Single,
+    }
+}
+
+/// What a buffer of [`BUFFERS`] shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Proto,
+    Software,
+    Hassh,
+    HasshString,
+}
+
+const BUFFERS: &[BufferSpec] = &[
+    single("ssh.proto", ToServer, BANNER_DONE),
+    single("ssh.proto", ToClient, BANNER_DONE),
+    single("ssh.software", ToServer, BANNER_DONE),
+    single("ssh.software", ToClient, BANNER_DONE),
+    single("ssh.hassh", ToServer, FINISHED),
+    single("ssh.hassh.string", ToServer, FINISHED),
+    single("ssh.hassh.server", ToClient, FINISHED),
+    single("ssh.hassh.server.string", ToClient, FINISHED),
+];
+
+/// What stands behind each of [`BUFFERS`].
+const PARTS: [Part; 8] = [
+    Part::Proto,
+    Part::Proto,
+    Part::Software,
+    Part::Software,
+    Part::Hassh,
+    Part::HasshString,
+    Part::Hassh,
+    Part::HasshString,
+];
+
+impl Protocol for Ssh {
+    fn name(&self) -> &'static str {
+        "ssh"
+    }
+
+    fn transports(&self) -> Transports {
+        Transports::Tcp
+    }
+
+    fn buffers(&self) -> &'static [BufferSpec] {
+        BUFFERS
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        EVENTS
+    }
+
+    fn probe(&self, start: &Start<'_>) -> Probe {
+        let seen = start.bytes.len().min(side::PREFIX.len());
+        match (
+            start.bytes[..seen] == side::PREFIX[..seen],
+            seen == side::PREFIX.len(),
+        ) {
+            (true, true) => Probe::Yes,
+            (true, false) => Probe::More,
+            (false, _) => Probe::No,
+        }
+    }
+
+    fn complete(&self, _: FlowDirection) -> Progress {
+        FINISHED
+    }
+
+    fn open(&self, limits: &Limits) -> Box<dyn Parser> {
+        Box::new(SshParser::new(limits))
+    }
+}
