@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{FlowState, Inspection, Limits, Outcome, RuleSet};
+use super::candidates::Candidates;
+use super::evaluate::{StateStore, Work};
+use super::round::Round;
+use super::state::{HostBits, Thresholds};
+use super::{Effect, FlowState, Inspection, Limits, Outcome, RuleSet, Scope};
 
 /// Inspects packets against a [`RuleSet`]. One per worker; owns all scratch memory.
 #[derive(Debug)]
 pub struct Detector {
     outcome: Outcome,
     counters: DetectCounters,
+    limits: Limits,
+    candidates: Candidates,
+    work: Work,
+    thresholds: Thresholds,
+    host_bits: HostBits,
 }
 
 /// What the detector counts. Monotonic.
@@ -39,15 +48,22 @@ impl Detector {
     /// random one.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, limits: Limits, seed: [u64; 2]) -> Self {
-        let _ = seed;
+        let mut candidates = Candidates::default();
+        candidates.reserve(rules.len());
         Self {
             outcome: Outcome::new(rules, limits.alerts),
             counters: DetectCounters::default(),
+            limits,
+            candidates,
+            work: Work::new(limits.match_steps),
+            thresholds: Thresholds::new(limits.thresholds, seed),
+            host_bits: HostBits::new(limits.host_bits, seed),
         }
     }
 
     /// Changes the rules. Threshold and flow state are kept.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
+        self.candidates.reserve(rules.len());
         self.outcome.rules = rules;
     }
 
@@ -70,8 +86,58 @@ impl Detector {
         inspection: &Inspection<'_>,
         flow: Option<&mut FlowState>,
     ) -> &Outcome {
-        let _ = (inspection, flow);
         self.counters.packets += 1;
+        self.outcome.reset();
+        match flow {
+            Some(flow) if flow.dropped_by.is_some() => {
+                self.outcome.past = flow.dropped_by.clone();
+                self.outcome.effect = Effect::Drop {
+                    signature: Outcome::PAST,
+                    scope: Scope::Flow,
+                    reject: None,
+                };
+            }
+            Some(flow) if flow.passed => {
+                self.outcome.effect = Effect::Pass { scope: Scope::Flow };
+            }
+            flow => self.look(inspection, flow),
+        }
         &self.outcome
+    }
+
+    fn look(&mut self, inspection: &Inspection<'_>, mut flow: Option<&mut FlowState>) {
+        if let Some(flow) = flow.as_deref_mut() {
+            flow.enter(self.outcome.rules.generation);
+        }
+        let packet = inspection.packet;
+        let store = StateStore {
+            flow,
+            host_bits: &mut self.host_bits,
+            ends: (packet.source, packet.destination),
+            now: inspection.meta.at,
+            limit: self.limits.flow_variables,
+            full: 0,
+        };
+        let mut round = Round {
+            inspection,
+            candidates: &mut self.candidates,
+            work: &mut self.work,
+            thresholds: &mut self.thresholds,
+            counters: &mut self.counters,
+            store,
+        };
+        round.run(&mut self.outcome);
+        let full = round.store.full;
+        self.count(full);
+    }
+
+    fn count(&mut self, full: u64) {
+        let counters = &mut self.counters;
+        counters.flow_variables_full += full;
+        counters.alerts_suppressed += u64::from(self.outcome.suppressed);
+        counters.match_steps_exceeded = self.work.steps_exceeded;
+        counters.pcre_errors = self.work.pcre_errors;
+        counters.thresholds_evicted = self.thresholds.evicted();
+        counters.host_bits_evicted = self.host_bits.evicted();
     }
 }

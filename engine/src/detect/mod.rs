@@ -12,14 +12,22 @@
 //! warm; work per packet is bounded ([`Limits`]) and a limit that is hit is counted
 //! ([`DetectCounters`]), never silent.
 
+mod buffers;
+mod candidates;
 mod compile;
 mod detector;
+mod evaluate;
 mod flow_state;
+mod group;
 mod inspection;
 mod limits;
+mod matcher;
 mod outcome;
+mod program;
+mod round;
 mod ruleset;
 mod signature;
+mod state;
 
 pub use compile::{
     Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::verdict::RejectSides;
+use weir_policies::rule::ast::Action;
 
+use super::compile::action_rank;
 use super::{RuleSet, Signature, SignatureId};
+use crate::verdict::RejectSides;
 
 /// The signatures that fired on one packet, and what they ask for together.
 #[derive(Debug)]
@@ -13,16 +15,46 @@ pub struct Outcome {
     pub(super) hits: Vec<Hit>,
     pub(super) effect: Effect,
     pub(super) suppressed: u32,
+    /// The signature that dropped the flow earlier, maybe of a set that is no longer in force.
+    pub(super) past: Option<Arc<Signature>>,
+    weights: Vec<Weight>,
+    limit: usize,
 }
 
 impl Outcome {
+    /// Stands for the signature that dropped the flow earlier.
+    pub(super) const PAST: SignatureId = SignatureId(u32::MAX);
+
     pub(super) fn new(rules: Arc<RuleSet>, alerts: usize) -> Self {
         Self {
             rules,
             hits: Vec::with_capacity(alerts),
             effect: Effect::None,
             suppressed: 0,
+            past: None,
+            weights: Vec::with_capacity(alerts),
+            limit: alerts,
         }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.hits.clear();
+        self.weights.clear();
+        self.effect = Effect::None;
+        self.suppressed = 0;
+        self.past = None;
+    }
+
+    /// The rules, and what is found with them.
+    pub(super) fn parts(&mut self) -> (&RuleSet, Tally<'_>) {
+        let tally = Tally {
+            hits: &mut self.hits,
+            weights: &mut self.weights,
+            effect: &mut self.effect,
+            suppressed: &mut self.suppressed,
+            limit: self.limit,
+        };
+        (&self.rules, tally)
     }
 
     /// Signatures to raise an alert for, in the order of their weight (action, then priority).
@@ -34,7 +66,10 @@ impl Outcome {
     /// The signature behind a hit of this outcome.
     #[must_use]
     pub fn signature(&self, id: SignatureId) -> &Arc<Signature> {
-        self.rules.signature(id)
+        match &self.past {
+            Some(past) if id == Self::PAST => past,
+            _ => self.rules.signature(id),
+        }
     }
 
     /// What the signatures ask for together. A `noalert` signature counts here though it is no hit.
@@ -47,6 +82,42 @@ impl Outcome {
     #[must_use]
     pub fn suppressed(&self) -> u32 {
         self.suppressed
+    }
+}
+
+/// What is found in one round, bounded.
+pub(super) struct Tally<'a> {
+    hits: &'a mut Vec<Hit>,
+    weights: &'a mut Vec<Weight>,
+    pub(super) effect: &'a mut Effect,
+    suppressed: &'a mut u32,
+    limit: usize,
+}
+
+impl Tally<'_> {
+    /// Adds a hit by its weight; the lightest goes when there are too many.
+    pub(super) fn push(&mut self, weight: Weight, hit: Hit) {
+        let at = self.weights.partition_point(|known| *known <= weight);
+        if self.hits.len() >= self.limit {
+            *self.suppressed += 1;
+            if at >= self.limit {
+                return;
+            }
+            self.hits.pop();
+            self.weights.pop();
+        }
+        self.hits.insert(at, hit);
+        self.weights.insert(at, weight);
+    }
+}
+
+/// Sorts hits: by action, then priority, then evaluation order. Less is weightier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Weight(u8, u8, SignatureId);
+
+impl Weight {
+    pub(super) fn new(action: Action, priority: u8, id: SignatureId) -> Self {
+        Self(action_rank(action), priority, id)
     }
 }
 

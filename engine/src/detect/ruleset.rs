@@ -1,13 +1,25 @@
 //! The compiled rules.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::compile::Refusal;
+use super::group::Groups;
+use super::program::Program;
 use super::{Signature, SignatureId};
+
+/// Numbers rule sets, so that what was remembered by a signature's id is not read with another set.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// What rules compile to. Immutable; workers share it by [`Arc`].
 #[derive(Debug, Default)]
 pub struct RuleSet {
     pub(super) signatures: Vec<Arc<Signature>>,
+    /// What each signature tests, by the same index.
+    pub(super) programs: Vec<Program>,
+    pub(super) groups: Groups,
+    /// Unique to this set; 0 for empty ones.
+    pub(super) generation: u64,
 }
 
 impl RuleSet {
@@ -15,6 +27,33 @@ impl RuleSet {
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// A set of signatures in evaluation order; empty, with all of them refused, where their fast
+    /// patterns do not fit the prefilter.
+    pub(super) fn assemble(entries: Vec<(Arc<Signature>, Program)>) -> (Self, Vec<Refusal>) {
+        let (signatures, programs): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        match Groups::build(&programs) {
+            Ok(groups) => {
+                let set = Self {
+                    signatures,
+                    programs,
+                    groups,
+                    generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+                };
+                (set, Vec::new())
+            }
+            Err(error) => {
+                let refuse = |signature: &Arc<Signature>| Refusal {
+                    file: String::new(),
+                    position: Default::default(),
+                    sid: signature.meta.sid,
+                    keyword: "content".to_owned(),
+                    reason: format!("the rules do not fit together: {error}"),
+                };
+                (Self::empty(), signatures.iter().map(refuse).collect())
+            }
+        }
     }
 
     /// Number of signatures.
@@ -39,8 +78,13 @@ impl RuleSet {
         &self.signatures[id.0 as usize]
     }
 
-    /// All signatures, in the order of their weight.
+    /// All signatures, in the order they are evaluated in: by action (pass, drop, reject, alert), then
+    /// by what they do to flow variables, then by priority.
     pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
         self.signatures.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn program(&self, id: SignatureId) -> Option<&Program> {
+        self.programs.get(usize::try_from(id.0).ok()?)
     }
 }

@@ -1,10 +1,10 @@
-//! Rules to signatures.
+//! What is handed to the compiler, and what it answers.
 
 use std::sync::Arc;
 
-use weir_policies::rule::ast::{AddressExpr, PortExpr, Position, Rule};
+use weir_policies::rule::ast::{AddressExpr, PortExpr, Position};
 
-use super::{Limits, RuleSet};
+use crate::detect::{Limits, RuleSet};
 
 /// What rules need to know to be compiled.
 #[derive(Clone, Copy)]
@@ -101,41 +101,24 @@ pub struct CompileCounts {
     pub disabled: usize,
 }
 
-/// Keywords that signatures may use, sorted, for documentation.
-#[must_use]
-pub fn evaluated_keywords() -> &'static [&'static str] {
-    &[]
+/// Why a rule cannot be compiled, before its file and sid are added.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) position: Position,
+    pub(super) keyword: String,
+    pub(super) reason: String,
 }
 
-impl RuleSet {
-    /// Compiles rules, each with the name of its file. A rule that cannot be evaluated as documented
-    /// is refused; the others load. Disabled rules are skipped.
-    #[must_use]
-    pub fn compile<'r>(
-        rules: impl IntoIterator<Item = (&'r Rule, &'r str)>,
-        env: &CompileEnv<'_>,
-    ) -> Compiled {
-        let _ = env;
-        let mut counts = CompileCounts::default();
-        let mut refused = Vec::new();
-        for (rule, file) in rules {
-            if !rule.enabled {
-                counts.disabled += 1;
-                continue;
-            }
-            counts.refused += 1;
-            refused.push(Refusal {
-                file: file.to_owned(),
-                position: rule.position,
-                sid: rule.meta.sid,
-                keyword: rule.header.protocol.name.clone(),
-                reason: "rules cannot be evaluated yet".to_owned(),
-            });
-        }
-        Compiled {
-            rule_set: Arc::new(Self::empty()),
-            refused,
-            counts,
+impl Problem {
+    pub(super) fn new(
+        position: Position,
+        keyword: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            position,
+            keyword: keyword.into(),
+            reason: reason.into(),
         }
     }
 }

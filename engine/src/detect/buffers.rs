@@ -1,0 +1,88 @@
+//! Sticky buffers: which keyword names which bytes, and what may be done to them before they are
+//! tested.
+//!
+//! A buffer is an entry of [`REGISTRY`] and an arm of [`packet_bytes`] (for buffers of the packet). A
+//! protocol of the application layer adds entries of its own [`Provider`]; the evaluator asks for bytes
+//! by [`BufferId`] and knows none of them.
+
+use super::program::Version;
+use crate::packet::{Network, Packet, Transport};
+
+/// A buffer: index into [`REGISTRY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct BufferId(u16);
+
+/// Who provides a buffer's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Provider {
+    /// The packet at hand.
+    Packet(PacketBuffer),
+}
+
+/// Buffers of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PacketBuffer {
+    IpHeader(Version),
+    TcpHeader,
+    UdpHeader,
+    Icmp4Header,
+    Icmp6Header,
+}
+
+/// A keyword and who provides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) keyword: &'static str,
+    pub(super) provider: Provider,
+}
+
+const fn packet(keyword: &'static str, buffer: PacketBuffer) -> Entry {
+    Entry {
+        keyword,
+        provider: Provider::Packet(buffer),
+    }
+}
+
+/// Every buffer there is, by its canonical keyword.
+pub(super) const REGISTRY: &[Entry] = &[
+    packet("ipv4.hdr", PacketBuffer::IpHeader(Version::V4)),
+    packet("ipv6.hdr", PacketBuffer::IpHeader(Version::V6)),
+    packet("tcp.hdr", PacketBuffer::TcpHeader),
+    packet("udp.hdr", PacketBuffer::UdpHeader),
+    packet("icmpv4.hdr", PacketBuffer::Icmp4Header),
+    packet("icmpv6.hdr", PacketBuffer::Icmp6Header),
+];
+
+/// The buffer of that keyword.
+pub(super) fn lookup(keyword: &str) -> Option<BufferId> {
+    let index = REGISTRY.iter().position(|entry| entry.keyword == keyword)?;
+    u16::try_from(index).ok().map(BufferId)
+}
+
+/// Where the evaluator gets bytes from, for the packet (later: the transaction) at hand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Buffers<'a> {
+    pub(super) packet: &'a Packet<'a>,
+}
+
+impl<'a> Buffers<'a> {
+    /// Bytes of a buffer; `None` where it does not exist here.
+    pub(super) fn bytes(&self, id: BufferId) -> Option<&'a [u8]> {
+        match REGISTRY.get(usize::from(id.0))?.provider {
+            Provider::Packet(buffer) => packet_bytes(self.packet, buffer),
+        }
+    }
+}
+
+fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a [u8]> {
+    let bytes = match (buffer, packet.network, packet.transport) {
+        (PacketBuffer::IpHeader(Version::V4), Network::Ipv4, _)
+        | (PacketBuffer::IpHeader(Version::V6), Network::Ipv6, _) => packet.ip_header(),
+        (PacketBuffer::TcpHeader, _, Transport::Tcp(_))
+        | (PacketBuffer::UdpHeader, _, Transport::Udp { .. })
+        | (PacketBuffer::Icmp4Header, _, Transport::Icmp4(_))
+        | (PacketBuffer::Icmp6Header, _, Transport::Icmp6(_)) => packet.transport_header(),
+        _ => return None,
+    };
+    (!bytes.is_empty()).then_some(bytes)
+}

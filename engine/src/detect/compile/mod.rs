@@ -1,0 +1,127 @@
+//! Rules to signatures.
+//!
+//! A rule is compiled whole or refused with the keyword in the way and the reason. Compiling is control
+//! path: it allocates freely, and panics on no rule.
+
+mod bytes;
+mod env;
+mod fast_pattern;
+mod header;
+mod order;
+mod packet;
+mod payload;
+mod rule;
+mod state;
+mod variables;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use weir_policies::rule::ast::Rule;
+
+pub use env::{
+    Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,
+    RuleClass, Variables,
+};
+pub(super) use order::action_rank;
+
+use super::program::Program;
+use super::{RuleSet, Signature};
+use env::Problem;
+use rule::Shared;
+
+/// Priority of a rule that has none and whose class has none.
+const DEFAULT_PRIORITY: u8 = 3;
+
+/// Keywords that signatures may use, sorted, for documentation.
+#[must_use]
+pub fn evaluated_keywords() -> &'static [&'static str] {
+    EVALUATED
+}
+
+#[rustfmt::skip]
+const EVALUATED: &[&str] = &[
+    "ack", "alert", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
+    "byte_math", "byte_test", "classtype", "content", "decode-event", "depth", "detection_filter",
+    "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
+    "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
+    "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
+    "icmp_id", "icmp_seq", "icmpv4.hdr", "icmpv6.hdr", "icode", "id", "ip_proto", "ipopts",
+    "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
+    "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "seq",
+    "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",
+    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "threshold", "tos", "ttl", "udp.hdr", "vlan.id",
+    "vlan.layers", "window", "within", "xbits",
+];
+
+impl RuleSet {
+    /// Compiles rules, each with the name of its file. A rule that cannot be evaluated as documented
+    /// is refused; the others load. Disabled rules are skipped.
+    #[must_use]
+    pub fn compile<'r>(
+        rules: impl IntoIterator<Item = (&'r Rule, &'r str)>,
+        env: &CompileEnv<'_>,
+    ) -> Compiled {
+        let mut counts = CompileCounts::default();
+        let mut refused = Vec::new();
+        let mut shared = Shared::new(*env);
+        let mut identities = HashSet::new();
+        let mut loaded = Vec::new();
+        for (rule, file) in rules {
+            if !rule.enabled {
+                counts.disabled += 1;
+                continue;
+            }
+            match compile_one(rule, &mut shared, &mut identities) {
+                Ok(entry) => loaded.push(entry),
+                Err(problem) => refused.push(refusal(rule, file, problem)),
+            }
+        }
+        loaded
+            .sort_by_key(|(signature, program)| order::evaluation_key(program, signature.priority));
+        let (rule_set, unfit) = Self::assemble(loaded);
+        counts.loaded = rule_set.len();
+        refused.extend(unfit);
+        counts.refused = refused.len();
+        Compiled {
+            rule_set: Arc::new(rule_set),
+            refused,
+            counts,
+        }
+    }
+}
+
+fn compile_one(
+    rule: &Rule,
+    shared: &mut Shared<'_>,
+    identities: &mut HashSet<u64>,
+) -> Result<(Arc<Signature>, Program), Problem> {
+    let program = rule::compile(rule, shared)?;
+    if !identities.insert(program.identity) {
+        let reason = "a rule before it has the same gid and sid: give it another sid";
+        return Err(Problem::new(rule.position, "sid", reason));
+    }
+    Ok((Arc::new(signature(rule, &shared.env)), program))
+}
+
+fn signature(rule: &Rule, env: &CompileEnv<'_>) -> Signature {
+    let name = rule.meta.classtype.as_deref();
+    let class = name.and_then(|name| env.classifications.class(name));
+    let priority = rule.meta.priority.or(class.map(|class| class.priority));
+    Signature {
+        meta: rule.meta.clone(),
+        action: rule.action,
+        priority: priority.unwrap_or(DEFAULT_PRIORITY),
+        category: class.map_or("", |class| class.description).into(),
+    }
+}
+
+fn refusal(rule: &Rule, file: &str, problem: Problem) -> Refusal {
+    Refusal {
+        file: file.to_owned(),
+        position: problem.position,
+        sid: rule.meta.sid,
+        keyword: problem.keyword,
+        reason: problem.reason,
+    }
+}

@@ -1,0 +1,276 @@
+//! Tests on the bytes of one buffer: from the rule's list to chains.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use weir_policies::rule::ast::{Content, Pcre};
+
+use super::bytes::ByteOption;
+use super::fast_pattern;
+use super::variables::VariableNames;
+use crate::detect::matcher::{Literal, Regular, RegularFlags, parse_number_test};
+use crate::detect::program::{
+    Base64Test, Chain, Chains, ContentTest, JumpOrigin, MAX_TESTS, PcreTest, Test, Value,
+};
+
+/// Compiled expressions by text and flags: many rules share theirs.
+pub(super) type Expressions = HashMap<(String, RegularFlags), Arc<Regular>>;
+
+/// A test and how it hangs together with the others.
+pub(super) struct Item {
+    test: Test,
+    /// Follows the match before it.
+    relative: bool,
+    /// Later relative tests follow it.
+    moves: bool,
+    /// Bound to the buffer's beginning or end, if nothing before it moves.
+    absolute: bool,
+    /// Asks for bytes to be there.
+    reads: bool,
+}
+
+/// The tests of one buffer, while they are collected.
+#[derive(Default)]
+pub(super) struct BufferBuilder {
+    items: Vec<Item>,
+    names: VariableNames,
+    patterns: Vec<fast_pattern::Candidate>,
+    /// What stands behind the last `base64_decode`.
+    decoded: Option<(usize, Box<BufferBuilder>)>,
+}
+
+impl BufferBuilder {
+    pub(super) fn content(&mut self, content: &Content) -> Result<(), String> {
+        let item = self.content_item(content)?;
+        if let Some(candidate) = fast_pattern::Candidate::new(content)? {
+            self.patterns.push(candidate);
+        }
+        self.push(item)
+    }
+
+    fn content_item(&self, content: &Content) -> Result<Item, String> {
+        if content.pattern.is_empty() {
+            return Err("the pattern is empty".to_owned());
+        }
+        let length = i64::try_from(content.pattern.len()).unwrap_or(i64::MAX);
+        let value = |operand: &Option<_>| {
+            let value = operand.as_ref().map(|operand| self.names.operand(operand));
+            value.transpose()
+        };
+        let mut test = ContentTest {
+            literal: Literal::new(&content.pattern, content.nocase),
+            negated: content.negated,
+            relative: content.distance.is_some() || content.within.is_some(),
+            offset: value(&content.offset)?,
+            depth: value(&content.depth)?,
+            distance: value(&content.distance)?,
+            within: value(&content.within)?,
+            ends_with: content.endswith,
+        };
+        if content.startswith {
+            test.offset = Some(Value::Number(0));
+            test.depth = Some(Value::Number(length));
+        }
+        for (name, value) in [("depth", test.depth), ("within", test.within)] {
+            if let Some(Value::Number(number)) = value
+                && number < length
+            {
+                return Err(format!(
+                    "`{name}` {number} is less than the pattern's {length} bytes: it can never match"
+                ));
+            }
+        }
+        let bound = test.depth.is_some() || test.offset.is_some_and(|v| v != Value::Number(0));
+        Ok(Item {
+            relative: test.relative,
+            moves: !test.negated,
+            absolute: bound || test.relative,
+            reads: !test.negated,
+            test: Test::Content(test),
+        })
+    }
+
+    pub(super) fn pcre(
+        &mut self,
+        pcre: &Pcre,
+        expressions: &mut Expressions,
+        limits: (u32, u32),
+    ) -> Result<(), String> {
+        if !pcre.captures.is_empty() {
+            return Err("capturing into variables is not evaluated".to_owned());
+        }
+        let (flags, relative) = pcre_flags(&pcre.flags)?;
+        let key = (pcre.pattern.clone(), flags);
+        let regular = match expressions.get(&key) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let new = Arc::new(Regular::new(&pcre.pattern, flags, limits)?);
+                expressions.insert(key, Arc::clone(&new));
+                new
+            }
+        };
+        self.push(Item {
+            relative,
+            moves: !pcre.negated,
+            absolute: relative || regular.is_anchored(),
+            reads: !pcre.negated,
+            test: Test::Pcre(PcreTest {
+                regular,
+                negated: pcre.negated,
+                relative,
+            }),
+        })
+    }
+
+    /// A payload keyword by name and value; `None` where it is no such keyword.
+    pub(super) fn other(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        let option = match name {
+            "byte_test" => super::bytes::byte_test(value, &self.names),
+            "byte_jump" => super::bytes::byte_jump(value, &self.names),
+            "byte_extract" => super::bytes::byte_extract(value, &mut self.names),
+            "byte_math" => super::bytes::byte_math(value, &mut self.names),
+            "isdataat" => super::bytes::is_data_at(value, &self.names),
+            "bsize" => parse_number_test(value, u64::MAX).map(|test| ByteOption {
+                test: Test::Size(test),
+                relative: false,
+                absolute: true,
+            }),
+            "base64_decode" => return Some(self.base64(value)),
+            _ => return None,
+        };
+        Some(option.and_then(|option| self.push(Item::of(option))))
+    }
+
+    fn base64(&mut self, value: &str) -> Result<(), String> {
+        self.finish_base64()?;
+        let (bytes, offset, relative) = super::bytes::base64_decode(value)?;
+        self.decoded = Some((self.items.len(), Box::default()));
+        self.push(Item {
+            test: Test::Base64(Base64Test {
+                bytes,
+                offset,
+                relative,
+                then: Chains::default(),
+            }),
+            relative,
+            moves: false,
+            absolute: true,
+            reads: true,
+        })
+    }
+
+    /// The tests on `base64_data`.
+    pub(super) fn decoded(&mut self) -> Result<&mut Self, String> {
+        match &mut self.decoded {
+            Some((_, builder)) => Ok(builder),
+            None => Err("`base64_data` needs a `base64_decode` before it".to_owned()),
+        }
+    }
+
+    fn finish_base64(&mut self) -> Result<(), String> {
+        let Some((at, builder)) = self.decoded.take() else {
+            return Ok(());
+        };
+        let chains = builder.finish()?;
+        if let Some(Item {
+            test: Test::Base64(test),
+            ..
+        }) = self.items.get_mut(at)
+        {
+            test.then = chains;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, item: Item) -> Result<(), String> {
+        if self.items.len() >= MAX_TESTS {
+            return Err(format!("a buffer may have {MAX_TESTS} tests at most"));
+        }
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// The collected tests as chains.
+    pub(super) fn finish(mut self) -> Result<Chains, String> {
+        self.finish_base64()?;
+        let single = self.items.len() == 1;
+        let together = self.names.any();
+        let mut chains: Vec<Vec<Test>> = Vec::new();
+        let mut current: Option<usize> = None;
+        let (mut anchored, mut reads) = (false, false);
+        for item in self.items {
+            // A relative test with nothing before it is relative to the beginning.
+            anchored |= item.absolute && !(item.relative && current.is_some());
+            anchored |= jumps_from_an_end(&item.test);
+            reads |= item.reads;
+            let home = match (current, chains.len()) {
+                _ if together && !chains.is_empty() => Some(0),
+                (Some(current), _) if item.relative => Some(current),
+                _ => None,
+            };
+            let at = home.unwrap_or(chains.len());
+            match chains.get_mut(at) {
+                Some(chain) => chain.push(item.test),
+                None => chains.push(vec![item.test]),
+            }
+            if item.moves {
+                current = Some(at);
+            }
+        }
+        let chain = |tests: Vec<Test>| Chain {
+            tests: tests.into_boxed_slice(),
+        };
+        Ok(Chains {
+            chains: chains.into_iter().map(chain).collect(),
+            fast_pattern: fast_pattern::choose(self.patterns, single),
+            anchored,
+            reads,
+        })
+    }
+}
+
+fn jumps_from_an_end(test: &Test) -> bool {
+    matches!(test, Test::ByteJump(jump) if jump.origin != JumpOrigin::Here)
+}
+
+impl Item {
+    fn of(option: ByteOption) -> Self {
+        let moves = matches!(
+            option.test,
+            Test::ByteJump(_) | Test::ByteExtract(_) | Test::ByteMath(_)
+        );
+        let reads = match &option.test {
+            Test::IsDataAt(test) => !test.negated,
+            Test::Size(_) => false,
+            _ => true,
+        };
+        Self {
+            relative: option.relative,
+            moves,
+            absolute: option.absolute || option.relative,
+            reads,
+            test: option.test,
+        }
+    }
+}
+
+fn pcre_flags(letters: &str) -> Result<(RegularFlags, bool), String> {
+    let mut flags = RegularFlags::default();
+    let mut relative = false;
+    for letter in letters.chars() {
+        match letter {
+            'i' => flags.caseless = true,
+            's' => flags.dot_all = true,
+            'm' => flags.multi_line = true,
+            'x' => flags.extended = true,
+            'A' => flags.anchored = true,
+            'E' => flags.dollar_end_only = true,
+            'G' => flags.ungreedy = true,
+            'R' => relative = true,
+            // Raw bytes, and its own match limits: the bytes are raw, the limits stay.
+            'B' | 'O' => {}
+            other => return Err(format!("the flag `{other}` is not evaluated")),
+        }
+    }
+    Ok((flags, relative))
+}

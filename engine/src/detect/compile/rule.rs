@@ -1,0 +1,356 @@
+//! One rule to one program.
+
+use std::collections::HashMap;
+
+use weir_policies::rule::ast::{
+    Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, StreamTest,
+    Threshold, Written,
+};
+
+use super::env::{CompileEnv, Problem};
+use super::header::{CompiledHeader, Headers};
+use super::packet::packet_test;
+use super::payload::{BufferBuilder, Expressions};
+use super::state::{self, Names, StateOption};
+use crate::detect::buffers;
+use crate::detect::program::{
+    BufferTests, Chains, FlowCondition, Kind, PacketTest, Program, Protocol, Scan, StateChange,
+    StateTest,
+};
+use crate::detect::state::Name;
+
+/// What is shared by the rules of a set while they are compiled.
+pub(super) struct Shared<'a> {
+    pub(super) env: CompileEnv<'a>,
+    pub(super) headers: Headers<'a>,
+    expressions: Expressions,
+    names: NameTable,
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(env: CompileEnv<'a>) -> Self {
+        Self {
+            env,
+            headers: Headers::new(env.vars),
+            expressions: Expressions::new(),
+            names: NameTable::default(),
+        }
+    }
+}
+
+/// Names in use, to tell collisions of their hashes.
+#[derive(Default)]
+struct NameTable(HashMap<Name, String>);
+
+impl Names for NameTable {
+    fn name(&mut self, space: &str, text: &str) -> Result<Name, String> {
+        if text.is_empty() {
+            return Err("it lacks a name".to_owned());
+        }
+        let full = format!("{space}:{text}");
+        let name = Name::new(&full);
+        let known = self.0.entry(name).or_insert_with(|| full.clone());
+        if *known != full {
+            return Err(format!(
+                "the name `{text}` cannot be told from `{known}`: rename it"
+            ));
+        }
+        Ok(name)
+    }
+}
+
+/// What a rule's options add up to, while they are read.
+#[derive(Default)]
+struct Draft {
+    flow: FlowCondition,
+    /// `flow` was given.
+    has_flow: bool,
+    packet: Vec<PacketTest>,
+    state: Vec<StateTest>,
+    changes: Vec<StateChange>,
+    buffers: Vec<(Buffer, BufferBuilder)>,
+    no_alert: bool,
+    alert: bool,
+}
+
+/// Compiles one rule.
+pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, Problem> {
+    if rule.action == Action::Config {
+        let reason = "`config` rules are not evaluated";
+        return Err(Problem::new(rule.position, "config", reason));
+    }
+    let header = shared.headers.compile(&rule.header);
+    let header =
+        header.map_err(|(keyword, reason)| Problem::new(rule.position, keyword, reason))?;
+    let mut draft = Draft::default();
+    for located in &rule.matches {
+        read_match(&mut draft, located, shared)?;
+    }
+    for located in &rule.settings {
+        read_setting(&mut draft, located)?;
+    }
+    let threshold = threshold(rule)?;
+    assemble(rule, header, draft, threshold)
+}
+
+fn read_match(
+    draft: &mut Draft,
+    located: &Located<Match>,
+    shared: &mut Shared<'_>,
+) -> Result<(), Problem> {
+    let at = |keyword: &str| {
+        let (position, keyword) = (located.position, keyword.to_owned());
+        move |reason: String| Problem::new(position, keyword.clone(), reason)
+    };
+    match &located.value {
+        Match::Payload { buffer, test } => {
+            return read_payload(draft, located.position, (buffer, test), shared);
+        }
+        Match::Flow(test) => read_flow(draft, test),
+        Match::FlowBits(test) => {
+            let option = state::flow_bits(test, &mut shared.names).map_err(at("flowbits"))?;
+            draft.take(option);
+        }
+        Match::Dsize(test) => draft.packet.push(PacketTest::PayloadSize(*test)),
+        Match::TcpFlags(test) => draft.packet.push(PacketTest::TcpFlags(*test)),
+        Match::IcmpType(test) => draft.packet.push(PacketTest::IcmpType(*test)),
+        Match::IcmpCode(test) => draft.packet.push(PacketTest::IcmpCode(*test)),
+        Match::Other(written) => {
+            read_other(draft, written, shared).map_err(|reason| at(&written.keyword)(reason))?
+        }
+    }
+    Ok(())
+}
+
+fn read_flow(draft: &mut Draft, test: &FlowTest) {
+    draft.has_flow = true;
+    let flow = &mut draft.flow;
+    flow.direction = test.direction.or(flow.direction);
+    flow.state = test.state.or(flow.state);
+    flow.stream = test.stream.or(flow.stream);
+    flow.fragment = test.fragment.or(flow.fragment);
+}
+
+fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> Result<(), String> {
+    let value = written.value.as_deref().unwrap_or_default();
+    if let Some(test) = packet_test(&written.keyword, written.value.as_deref()) {
+        draft.packet.push(test?);
+        return Ok(());
+    }
+    let option = match written.keyword.as_str() {
+        "flowint" => state::flow_int(value, &mut shared.names)?,
+        "xbits" => state::x_bits(value, &mut shared.names)?,
+        "hostbits" => state::host_bits(value, &mut shared.names)?,
+        _ => return Err("this keyword is not evaluated".to_owned()),
+    };
+    draft.take(option);
+    Ok(())
+}
+
+impl Draft {
+    fn take(&mut self, option: StateOption) {
+        match option {
+            StateOption::Test(test) => self.state.push(test),
+            StateOption::Change(change) => self.changes.push(change),
+            StateOption::NoAlert => self.no_alert = true,
+        }
+    }
+
+    fn buffer(&mut self, buffer: &Buffer) -> &mut BufferBuilder {
+        let known = self.buffers.iter().position(|(known, _)| known == buffer);
+        let at = known.unwrap_or(self.buffers.len());
+        if known.is_none() {
+            self.buffers
+                .push((buffer.clone(), BufferBuilder::default()));
+        }
+        &mut self.buffers[at].1
+    }
+}
+
+fn read_payload(
+    draft: &mut Draft,
+    position: Position,
+    (buffer, test): (&Buffer, &PayloadTest),
+    shared: &mut Shared<'_>,
+) -> Result<(), Problem> {
+    let keyword = match test {
+        PayloadTest::Content(_) => "content",
+        PayloadTest::Pcre(_) => "pcre",
+        PayloadTest::Other(written) => &written.keyword,
+    };
+    let problem = |reason: String| Problem::new(position, keyword, reason);
+    let builder = match buffer {
+        Buffer::Base64 => match draft.buffers.last_mut() {
+            Some((_, builder)) => builder.decoded(),
+            None => Err("`base64_data` needs a `base64_decode` before it".to_owned()),
+        },
+        buffer => Ok(draft.buffer(buffer)),
+    };
+    let builder = builder.map_err(problem)?;
+    let limits = shared.env.limits;
+    let limits = (limits.pcre_match, limits.pcre_depth);
+    let read = match test {
+        PayloadTest::Content(content) => builder.content(content),
+        PayloadTest::Pcre(pcre) => builder.pcre(pcre, &mut shared.expressions, limits),
+        PayloadTest::Other(written) => {
+            let value = written.value.as_deref().unwrap_or_default();
+            builder
+                .other(&written.keyword, value)
+                .unwrap_or_else(|| Err("this keyword is not evaluated".to_owned()))
+        }
+    };
+    read.map_err(problem)
+}
+
+/// Settings that change nothing that is evaluated here: the choice of a prefilter, documentation, and
+/// the logging of packets after a match.
+const ACCEPTED: &[&str] = &["prefilter", "tag", "target"];
+
+fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Problem> {
+    match &located.value {
+        Setting::NoAlert => draft.no_alert = true,
+        Setting::Alert => draft.alert = true,
+        Setting::Prefilter => {}
+        Setting::Other(written) if written.keyword == "bypass" => {
+            draft.changes.push(StateChange::Bypass);
+        }
+        Setting::Other(written) if ACCEPTED.contains(&written.keyword.as_str()) => {}
+        Setting::Other(written) => {
+            let reason = "this keyword is not evaluated";
+            return Err(Problem::new(located.position, &*written.keyword, reason));
+        }
+    }
+    Ok(())
+}
+
+fn threshold(rule: &Rule) -> Result<Option<Threshold>, Problem> {
+    let threshold = rule.threshold.clone();
+    if let Some(by) = threshold.as_ref().and_then(|rule| rule.unique_on.as_ref()) {
+        let reason = format!("counting distinct values of `{by}` is not evaluated");
+        return Err(Problem::new(rule.position, "unique_on", reason));
+    }
+    Ok(threshold)
+}
+
+fn assemble(
+    rule: &Rule,
+    header: CompiledHeader,
+    draft: Draft,
+    threshold: Option<Threshold>,
+) -> Result<Program, Problem> {
+    let kind = kind(&header, &draft);
+    let mut payload = None;
+    let mut others = Vec::new();
+    for (buffer, builder) in draft.buffers {
+        let chains = builder
+            .finish()
+            .map_err(|reason| Problem::new(rule.position, "base64_decode", reason))?;
+        match buffer {
+            Buffer::Sticky {
+                keyword,
+                transforms,
+                ..
+            } => others.push(sticky(rule.position, &keyword, &transforms, chains)?),
+            Buffer::Payload | Buffer::Base64 => payload = Some(chains),
+        }
+    }
+    let packet_bound = !draft.packet.is_empty();
+    let scan = scan(&header, &draft.flow, payload.as_ref(), packet_bound)
+        .map_err(|reason| Problem::new(rule.position, "flow", reason))?;
+    Ok(Program {
+        identity: (u64::from(rule.meta.gid) << 32) | u64::from(rule.meta.sid),
+        action: rule.action,
+        protocol: header.protocol,
+        ends: header.ends,
+        flow: draft.flow,
+        kind,
+        packet: draft.packet.into_boxed_slice(),
+        state: draft.state.into_boxed_slice(),
+        payload,
+        buffers: others.into_boxed_slice(),
+        scan,
+        changes: draft.changes.into_boxed_slice(),
+        threshold,
+        alerts: !draft.no_alert && (rule.action != Action::Pass || draft.alert),
+    })
+}
+
+fn sticky(
+    position: Position,
+    keyword: &str,
+    transforms: &[Written],
+    tests: Chains,
+) -> Result<BufferTests, Problem> {
+    let Some(buffer) = buffers::lookup(keyword) else {
+        return Err(Problem::new(
+            position,
+            keyword,
+            "this buffer is not evaluated",
+        ));
+    };
+    if let Some(transform) = transforms.first() {
+        let reason = "this transform is not evaluated";
+        return Err(Problem::new(position, &*transform.keyword, reason));
+    }
+    Ok(BufferTests { buffer, tests })
+}
+
+/// When the signature is looked at, by the documentation's rule types.
+fn kind(header: &CompiledHeader, draft: &Draft) -> Kind {
+    let event = |test: &PacketTest| matches!(test, PacketTest::Event(_));
+    if draft.packet.iter().any(event) {
+        return Kind::Event;
+    }
+    let counts = |change: &StateChange| {
+        matches!(
+            change,
+            StateChange::AddFlowInt(..) | StateChange::SubtractFlowInt(..)
+        )
+    };
+    let addresses_only = draft.buffers.is_empty()
+        && draft.state.is_empty()
+        && !draft.has_flow
+        && header.protocol != Protocol::Any
+        && !draft.changes.iter().any(counts)
+        && draft
+            .packet
+            .iter()
+            .all(|test| matches!(test, PacketTest::IpProtocol(_)))
+        && header
+            .ends
+            .iter()
+            .all(|ends| ends.source_port.is_full() && ends.destination_port.is_full());
+    match (addresses_only, header.negated_address) {
+        (false, _) => Kind::Packet,
+        (true, false) => Kind::IpOnly,
+        (true, true) => Kind::LikeIpOnly,
+    }
+}
+
+/// Where tests on the payload look: in the stream, unless something binds them to packets.
+fn scan(
+    header: &CompiledHeader,
+    flow: &FlowCondition,
+    payload: Option<&Chains>,
+    packet_bound: bool,
+) -> Result<Scan, String> {
+    let Some(chains) = payload else {
+        return Ok(Scan::Nothing);
+    };
+    let asked = match (header.scan, flow.stream) {
+        (Some(Scan::StreamOnly), Some(StreamTest::No))
+        | (Some(Scan::Packet), Some(StreamTest::Only)) => {
+            return Err("the protocol and `flow` contradict each other: it can never match".into());
+        }
+        (Some(scan), _) => Some(scan),
+        (None, Some(StreamTest::Only)) => Some(Scan::StreamOnly),
+        (None, Some(StreamTest::No)) => Some(Scan::Packet),
+        (None, None) => None,
+    };
+    Ok(match asked {
+        Some(scan) => scan,
+        None if packet_bound => Scan::Packet,
+        None if chains.anchored => Scan::Both,
+        None => Scan::Stream,
+    })
+}

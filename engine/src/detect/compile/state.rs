@@ -1,0 +1,152 @@
+//! `flowbits`, `flowint`, `xbits` and `hostbits`.
+
+use weir_policies::rule::ast::{FlowBitsCommand, FlowBitsTest};
+
+use super::packet::integer;
+use crate::detect::matcher::parse_number_test;
+use crate::detect::program::{HostCommand, HostTrack, StateChange, StateTest};
+use crate::detect::state::Name;
+
+/// What a state keyword asks for.
+pub(super) enum StateOption {
+    Test(StateTest),
+    Change(StateChange),
+    NoAlert,
+}
+
+/// Names kept apart by what they name: a flow bit is not a host bit of the same name.
+pub(super) trait Names {
+    /// The name, or why it cannot be used.
+    fn name(&mut self, space: &str, text: &str) -> Result<Name, String>;
+}
+
+pub(super) fn flow_bits(test: &FlowBitsTest, names: &mut dyn Names) -> Result<StateOption, String> {
+    if test.command == FlowBitsCommand::NoAlert {
+        return Ok(StateOption::NoAlert);
+    }
+    let all: Vec<Name> = test
+        .names
+        .iter()
+        .map(|name| names.name("flowbit", name))
+        .collect::<Result<_, _>>()?;
+    let one = || match *all {
+        [name] => Ok(name),
+        _ => Err("it takes one name".to_owned()),
+    };
+    let any = || (!all.is_empty()).then(|| all.clone().into_boxed_slice());
+    Ok(match test.command {
+        FlowBitsCommand::Set => StateOption::Change(StateChange::SetFlowBit(one()?)),
+        FlowBitsCommand::Unset => StateOption::Change(StateChange::ClearFlowBit(one()?)),
+        FlowBitsCommand::Toggle => StateOption::Change(StateChange::ToggleFlowBit(one()?)),
+        FlowBitsCommand::IsSet => {
+            StateOption::Test(StateTest::FlowBitSet(any().ok_or("it lacks a name")?))
+        }
+        FlowBitsCommand::IsNotSet => {
+            StateOption::Test(StateTest::FlowBitClear(any().ok_or("it lacks a name")?))
+        }
+        FlowBitsCommand::NoAlert => StateOption::NoAlert,
+    })
+}
+
+/// `flowint:name,isset;`, `flowint:name,notset;`, `flowint:name,operator,number;`
+pub(super) fn flow_int(value: &str, names: &mut dyn Names) -> Result<StateOption, String> {
+    let mut parts = value.split(',').map(str::trim);
+    let (Some(name), Some(operator)) = (parts.next(), parts.next()) else {
+        return Err("it is not `name, operator, value`".to_owned());
+    };
+    let operand = parts.next();
+    let name = names.name("flowint", name)?;
+    match (operator, operand) {
+        ("isset", None) => return Ok(StateOption::Test(StateTest::FlowIntSet(name))),
+        ("isnotset" | "notset", None) => {
+            return Ok(StateOption::Test(StateTest::FlowIntClear(name)));
+        }
+        _ => {}
+    }
+    let operand = operand.ok_or("it lacks a value")?;
+    if !operand.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("a variable on the right side is not evaluated".to_owned());
+    }
+    Ok(match operator {
+        "=" => StateOption::Change(StateChange::SetFlowInt(name, integer(operand)?)),
+        "+" => StateOption::Change(StateChange::AddFlowInt(name, integer(operand)?)),
+        "-" => StateOption::Change(StateChange::SubtractFlowInt(name, integer(operand)?)),
+        "==" => test(name, "=", operand)?,
+        "<" | ">" | "<=" | ">=" | "!=" => test(name, operator, operand)?,
+        other => return Err(format!("`{other}` is not an operator")),
+    })
+}
+
+fn test(name: Name, operator: &str, operand: &str) -> Result<StateOption, String> {
+    let number = parse_number_test(&format!("{operator}{operand}"), u32::MAX.into())?;
+    Ok(StateOption::Test(StateTest::FlowInt(name, number)))
+}
+
+/// `xbits:command,name,track ip_src|ip_dst|ip_pair[,expire seconds];`
+pub(super) fn x_bits(value: &str, names: &mut dyn Names) -> Result<StateOption, String> {
+    let parts: Vec<&str> = value.split(',').map(str::trim).collect();
+    let (command, name) = match *parts {
+        ["noalert"] => return Ok(StateOption::NoAlert),
+        [command, name, ..] => (command, name),
+        _ => return Err("it is not `command, name, track ...`".to_owned()),
+    };
+    let mut track = None;
+    let mut expire = None;
+    for part in parts.get(2..).unwrap_or_default() {
+        match part.split_once(char::is_whitespace) {
+            Some(("track", by)) => {
+                track = Some(match by.trim() {
+                    "ip_src" => HostTrack::Source,
+                    "ip_dst" => HostTrack::Destination,
+                    "ip_pair" => HostTrack::Pair,
+                    other => return Err(format!("tracking by `{other}` is not evaluated")),
+                });
+            }
+            Some(("expire", seconds)) => expire = Some(integer(seconds)?),
+            _ => return Err(format!("`{part}` is neither `track` nor `expire`")),
+        }
+    }
+    let track = track.ok_or("it lacks `track`")?;
+    let name = names.name("xbit", name)?;
+    // Documented default life of a bit: 30 seconds for xbits.
+    host_bit(command, name, track, Some(expire.unwrap_or(30)))
+}
+
+/// `hostbits:command,name[,src|dst];`
+pub(super) fn host_bits(value: &str, names: &mut dyn Names) -> Result<StateOption, String> {
+    let parts: Vec<&str> = value.split(',').map(str::trim).collect();
+    let (command, name, track) = match *parts {
+        ["noalert"] => return Ok(StateOption::NoAlert),
+        [command, name] => (command, name, HostTrack::Source),
+        [command, name, "src"] => (command, name, HostTrack::Source),
+        [command, name, "dst"] => (command, name, HostTrack::Destination),
+        _ => return Err("it is not `command, name[, src|dst]`".to_owned()),
+    };
+    let name = names.name("hostbit", name)?;
+    host_bit(command, name, track, None)
+}
+
+fn host_bit(
+    command: &str,
+    name: Name,
+    track: HostTrack,
+    expire: Option<u32>,
+) -> Result<StateOption, String> {
+    let change = |command| {
+        StateOption::Change(StateChange::HostBit {
+            name,
+            track,
+            command,
+            expire,
+        })
+    };
+    let test = |set| StateOption::Test(StateTest::HostBit { name, track, set });
+    Ok(match command {
+        "set" => change(HostCommand::Set),
+        "unset" => change(HostCommand::Unset),
+        "toggle" => change(HostCommand::Toggle),
+        "isset" => test(true),
+        "isnotset" => test(false),
+        other => return Err(format!("`{other}` is not a command")),
+    })
+}

@@ -1,0 +1,267 @@
+//! A signature's header and its tests on packet headers and flow counters.
+
+use weir_policies::rule::ast::{
+    FlagsModifier, FlowDirection as RuleDirection, FlowState, FragmentTest, NumberTest, StreamTest,
+    TcpFlagsTest,
+};
+
+use crate::detect::Inspection;
+use crate::detect::inspection::FlowView;
+use crate::detect::matcher::{Intervals, number_matches};
+use crate::detect::program::{
+    BitsModifier, Ends, FlowCondition, FragmentBits, IpOption, PacketTest, Program, Protocol,
+    Sides, TransportKind, Version, VlanLayer,
+};
+use crate::event::{FlowDirection, Volume};
+use crate::packet::{IcmpHeader, Network, Packet, TcpHeader, Transport};
+
+/// Whether protocol, addresses, ports and flow are those of the signature.
+pub(in crate::detect) fn header_matches(program: &Program, inspection: &Inspection<'_>) -> bool {
+    let packet = inspection.packet;
+    protocol_matches(program.protocol, packet)
+        && flow_matches(&program.flow, inspection)
+        && program.ends.iter().any(|ends| ends_match(ends, packet))
+}
+
+fn protocol_matches(protocol: Protocol, packet: &Packet<'_>) -> bool {
+    match protocol {
+        Protocol::Any | Protocol::Ip(None) => true,
+        Protocol::Ip(Some(Version::V4)) => packet.network == Network::Ipv4,
+        Protocol::Ip(Some(Version::V6)) => packet.network == Network::Ipv6,
+        Protocol::Number(number) => packet.protocol == number,
+        Protocol::Transport(kind) => matches!(
+            (kind, packet.transport),
+            (TransportKind::Tcp, Transport::Tcp(_))
+                | (TransportKind::Udp, Transport::Udp { .. })
+                | (
+                    TransportKind::Icmp,
+                    Transport::Icmp4(_) | Transport::Icmp6(_)
+                )
+                | (TransportKind::Icmp4, Transport::Icmp4(_))
+                | (TransportKind::Icmp6, Transport::Icmp6(_))
+        ),
+    }
+}
+
+fn ends_match(ends: &Ends, packet: &Packet<'_>) -> bool {
+    let (source, destination) = packet.ports();
+    let has_ports = matches!(
+        packet.transport,
+        Transport::Tcp(_) | Transport::Udp { .. } | Transport::Sctp { .. }
+    );
+    // A rule that names ports says nothing of traffic that has none.
+    let port = |set: &Intervals<u16>, port| set.is_full() || (has_ports && set.contains(port));
+    port(&ends.destination_port, destination)
+        && port(&ends.source_port, source)
+        && ends.source.contains(packet.source)
+        && ends.destination.contains(packet.destination)
+}
+
+fn flow_matches(condition: &FlowCondition, inspection: &Inspection<'_>) -> bool {
+    let flow = inspection.flow.as_ref();
+    let direction = condition.direction.is_none_or(|wanted| {
+        flow.is_some_and(|flow| match wanted {
+            RuleDirection::ToServer => flow.direction == FlowDirection::ToServer,
+            RuleDirection::ToClient => flow.direction == FlowDirection::ToClient,
+        })
+    });
+    let established = flow.is_some_and(|flow| flow.established);
+    let state = match condition.state {
+        None | Some(FlowState::Stateless) => true,
+        Some(FlowState::Established) => established,
+        Some(FlowState::NotEstablished) => !established,
+    };
+    let fragment = match condition.fragment {
+        None => true,
+        Some(FragmentTest::Only) => inspection.packet.reassembled,
+        Some(FragmentTest::No) => !inspection.packet.reassembled,
+    };
+    let brings_stream = || {
+        let stream = inspection.stream.as_ref();
+        stream.is_some_and(|stream| stream.fresh_from < stream.bytes.len())
+    };
+    let stream = condition.stream != Some(StreamTest::Only) || brings_stream();
+    direction && state && fragment && stream
+}
+
+/// Whether all tests on headers and counters hold.
+pub(in crate::detect) fn packet_tests_match(
+    program: &Program,
+    inspection: &Inspection<'_>,
+) -> bool {
+    let tests = &program.packet;
+    tests
+        .iter()
+        .all(|test| packet_test_matches(test, inspection))
+}
+
+fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
+    let packet = inspection.packet;
+    let holds = |test: &NumberTest, value: Option<u64>| {
+        value.is_some_and(|value| number_matches(*test, value))
+    };
+    match test {
+        PacketTest::PayloadSize(test) => holds(test, u64::try_from(packet.payload().len()).ok()),
+        PacketTest::TcpFlags(test) => tcp(packet).is_some_and(|tcp| flags_match(*test, tcp.flags)),
+        PacketTest::IcmpType(test) => holds(test, icmp(packet).map(|icmp| icmp.kind.into())),
+        PacketTest::IcmpCode(test) => holds(test, icmp(packet).map(|icmp| icmp.code.into())),
+        PacketTest::IcmpId(test) => {
+            holds(test, icmp(packet).and_then(|icmp| icmp.id).map(u64::from))
+        }
+        PacketTest::IcmpSequence(test) => holds(
+            test,
+            icmp(packet).and_then(|icmp| icmp.sequence).map(u64::from),
+        ),
+        PacketTest::HopLimit(test) => holds(test, packet.is_ip().then(|| packet.ttl.into())),
+        PacketTest::TypeOfService(test) => holds(test, ipv4(packet).then(|| packet.tos.into())),
+        PacketTest::IpId(test) => holds(test, ipv4(packet).then(|| packet.ip_id.into())),
+        PacketTest::IpProtocol(test) => holds(test, packet.is_ip().then(|| packet.protocol.into())),
+        PacketTest::IpOption(option) => has_ip_option(packet, *option),
+        PacketTest::FragmentBits(test) => {
+            ipv4(packet) && fragment_bits_match(*test, packet.ip_flags)
+        }
+        PacketTest::FragmentOffset(test) => {
+            holds(test, packet.is_ip().then(|| fragment_offset(packet)))
+        }
+        PacketTest::TcpSequence(test) => holds(test, tcp(packet).map(|tcp| tcp.sequence.into())),
+        PacketTest::TcpAcknowledgement(test) => {
+            holds(test, tcp(packet).map(|tcp| tcp.acknowledgement.into()))
+        }
+        PacketTest::TcpWindow(test) => holds(test, tcp(packet).map(|tcp| tcp.window.into())),
+        PacketTest::TcpMaximumSegment(test) => holds(
+            test,
+            tcp(packet).and_then(|tcp| tcp.options.mss).map(u64::from),
+        ),
+        PacketTest::SameAddress => packet.source == packet.destination,
+        PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
+        PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
+        PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
+        PacketTest::FlowAge(_)
+        | PacketTest::FlowPackets(..)
+        | PacketTest::FlowBytes(..)
+        | PacketTest::StreamSize(..) => {
+            let flow = inspection.flow.as_ref();
+            flow.is_some_and(|flow| flow_test_matches(test, flow, inspection))
+        }
+    }
+}
+
+fn flow_test_matches(test: &PacketTest, flow: &FlowView, inspection: &Inspection<'_>) -> bool {
+    let volumes = |field: fn(&Volume) -> u64| [field(&flow.to_server), field(&flow.to_client)];
+    match test {
+        PacketTest::FlowAge(test) => {
+            number_matches(*test, inspection.meta.at.since(flow.start).as_secs())
+        }
+        // A side is named by what reaches it; for the stream's size, by what it sent.
+        PacketTest::FlowPackets(side, test) => {
+            sides_match(*side, volumes(|volume| volume.packets), *test)
+        }
+        PacketTest::FlowBytes(side, test) => {
+            sides_match(*side, volumes(|volume| volume.bytes), *test)
+        }
+        PacketTest::StreamSize(side, test) => {
+            let [to_server, to_client] = flow.stream_bytes;
+            sides_match(*side, [to_client, to_server], *test)
+        }
+        _ => false,
+    }
+}
+
+/// `values` are the server's and the client's.
+fn sides_match(side: Sides, [server, client]: [u64; 2], test: NumberTest) -> bool {
+    match side {
+        Sides::Server => number_matches(test, server),
+        Sides::Client => number_matches(test, client),
+        Sides::Either => number_matches(test, server) || number_matches(test, client),
+        Sides::Both => number_matches(test, server) && number_matches(test, client),
+    }
+}
+
+fn tcp<'a>(packet: &'a Packet<'_>) -> Option<&'a TcpHeader> {
+    match &packet.transport {
+        Transport::Tcp(tcp) => Some(tcp),
+        _ => None,
+    }
+}
+
+fn icmp<'a>(packet: &'a Packet<'_>) -> Option<&'a IcmpHeader> {
+    match &packet.transport {
+        Transport::Icmp4(icmp) | Transport::Icmp6(icmp) => Some(icmp),
+        _ => None,
+    }
+}
+
+fn flags_match(test: TcpFlagsTest, flags: u8) -> bool {
+    let seen = flags & !test.ignore;
+    match test.modifier {
+        FlagsModifier::Exact => seen == test.flags,
+        FlagsModifier::All => seen & test.flags == test.flags,
+        FlagsModifier::Any => seen & test.flags != 0,
+        FlagsModifier::Not => seen & test.flags == 0,
+    }
+}
+
+fn fragment_bits_match(test: FragmentBits, bits: u8) -> bool {
+    match test.modifier {
+        BitsModifier::Exact => bits == test.bits,
+        BitsModifier::All => bits & test.bits == test.bits,
+        BitsModifier::Any => bits & test.bits != 0,
+        BitsModifier::Not => bits & test.bits == 0,
+    }
+}
+
+fn ipv4(packet: &Packet<'_>) -> bool {
+    packet.network == Network::Ipv4
+}
+
+/// In units of 8 bytes, as on the wire; 0 for what is no fragment.
+fn fragment_offset(packet: &Packet<'_>) -> u64 {
+    packet
+        .fragment
+        .map_or(0, |fragment| u64::from(fragment.offset) / 8)
+}
+
+fn has_ip_option(packet: &Packet<'_>, wanted: IpOption) -> bool {
+    let mut options = packet.ip_options();
+    while let Some((&kind, rest)) = options.split_first() {
+        let asked = match wanted {
+            IpOption::Any => kind != 0,
+            IpOption::Kind(wanted) => kind == wanted,
+        };
+        if asked {
+            return true;
+        }
+        options = match kind {
+            0 => return false,
+            1 => rest,
+            _ => {
+                let length = rest.first().map_or(0, |&length| usize::from(length));
+                options.get(length.max(2)..).unwrap_or_default()
+            }
+        };
+    }
+    false
+}
+
+fn vlan_ids(packet: &Packet<'_>) -> impl DoubleEndedIterator<Item = u16> + Clone {
+    let (ids, layers) = (packet.vlan, usize::from(packet.vlan_layers));
+    (0..layers).filter_map(move |layer| ids.get(layer).copied())
+}
+
+fn vlan_matches(packet: &Packet<'_>, layer: VlanLayer, test: NumberTest) -> bool {
+    let mut ids = vlan_ids(packet);
+    let holds = |id: u16| number_matches(test, id.into());
+    match layer {
+        VlanLayer::Any => ids.any(holds),
+        VlanLayer::All => ids.clone().next().is_some() && ids.all(holds),
+        VlanLayer::Index(index) => {
+            let id = match usize::try_from(index) {
+                Ok(from_outermost) => ids.nth(from_outermost),
+                Err(_) => ids
+                    .rev()
+                    .nth(usize::from(index.unsigned_abs()).saturating_sub(1)),
+            };
+            id.is_some_and(holds)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The bound on the work that one signature may cause on one buffer, and its scratch memory.
+
+use crate::detect::program::MAX_VARIABLES;
+
+/// Bytes that one evaluation may search: this many times the buffer's length and [`SEARCH_FLOOR`].
+const SEARCH_FACTOR: usize = 16;
+/// Bytes that one evaluation may search in any case.
+const SEARCH_FLOOR: usize = 1 << 16;
+/// Most bytes that `base64_decode` decodes at once.
+pub(super) const BASE64_INPUT: usize = 1 << 16;
+
+/// Scratch memory of the evaluator, and what is left of the work that the evaluation at hand may do.
+#[derive(Debug)]
+pub(in crate::detect) struct Work {
+    match_steps: u32,
+    steps_left: u32,
+    bytes_left: usize,
+    exceeded: bool,
+    /// Evaluations that were given up, since the start.
+    pub(in crate::detect) steps_exceeded: u64,
+    /// Regular expressions that ended in an error, since the start.
+    pub(in crate::detect) pcre_errors: u64,
+    pub(super) variables: [u64; MAX_VARIABLES],
+    /// A match must reach beyond this index.
+    pub(super) fresh_from: Option<usize>,
+    /// A match was found that does not: where it starts.
+    pub(super) stale: Option<usize>,
+    /// Where the match that was found starts.
+    pub(super) first: usize,
+    pub(super) decoded: Vec<u8>,
+}
+
+impl Work {
+    /// All memory in place. `match_steps` bounds one evaluation.
+    pub(in crate::detect) fn new(match_steps: u32) -> Self {
+        Self {
+            match_steps,
+            steps_left: 0,
+            bytes_left: 0,
+            exceeded: false,
+            steps_exceeded: 0,
+            pcre_errors: 0,
+            variables: [0; MAX_VARIABLES],
+            fresh_from: None,
+            stale: None,
+            first: 0,
+            decoded: Vec::with_capacity(BASE64_INPUT),
+        }
+    }
+
+    /// Starts an evaluation on a buffer of `length` bytes.
+    pub(super) fn begin(&mut self, length: usize) {
+        self.steps_left = self.match_steps;
+        self.bytes_left = length
+            .saturating_mul(SEARCH_FACTOR)
+            .saturating_add(SEARCH_FLOOR);
+        self.exceeded = false;
+        self.variables = [0; MAX_VARIABLES];
+    }
+
+    /// Takes one step that looks at `bytes` bytes at most; false when there is none left.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        match (
+            self.steps_left.checked_sub(1),
+            self.bytes_left.checked_sub(bytes),
+        ) {
+            (Some(steps), Some(bytes)) => {
+                self.steps_left = steps;
+                self.bytes_left = bytes;
+                true
+            }
+            _ => {
+                if !self.exceeded {
+                    self.exceeded = true;
+                    self.steps_exceeded += 1;
+                }
+                false
+            }
+        }
+    }
+}

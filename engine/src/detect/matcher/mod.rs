@@ -1,0 +1,16 @@
+//! What compiled tests look things up with: sets of addresses and ports, literals, regular expressions.
+//!
+//! All of it is immutable and shared by the workers; nothing here allocates while matching, except the
+//! regular-expression engines' own caches while they warm up.
+
+mod address;
+mod intervals;
+mod literal;
+mod number;
+mod regular;
+
+pub(super) use address::AddressSet;
+pub(super) use intervals::Intervals;
+pub(super) use literal::Literal;
+pub(super) use number::{number_matches, parse_integer, parse_number_test};
+pub(super) use regular::{Regular, RegularFlags};

@@ -1,0 +1,292 @@
+//! `threshold` and `detection_filter`: how many matches make an alert.
+
+use std::hash::Hasher;
+use std::net::IpAddr;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+use weir_policies::rule::ast::{Threshold, ThresholdKind, Track};
+
+use super::bucket::Buckets;
+use crate::frame::Timestamp;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// What a threshold makes of one match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// Raise an alert.
+    pub(crate) alert: bool,
+    /// Apply the action.
+    pub(crate) act: bool,
+}
+
+/// What is remembered of one signature and what it counts by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThresholdState {
+    start: Timestamp,
+    count: u32,
+    /// Backoff: count of the next alert.
+    next: u32,
+    /// When it is worth nothing any more.
+    expires: u64,
+}
+
+impl ThresholdState {
+    /// As before the first match.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            start: now,
+            count: 0,
+            next: 0,
+            expires: u64::MAX,
+        }
+    }
+}
+
+/// Counts one match.
+pub(crate) fn decide(rule: &Threshold, state: &mut ThresholdState, now: Timestamp) -> Decision {
+    let window = u64::from(rule.seconds).saturating_mul(SECOND);
+    let timed = rule.kind != ThresholdKind::Backoff && window > 0;
+    if timed && now.0.saturating_sub(state.start.0) >= window {
+        *state = ThresholdState::new(now);
+    }
+    state.expires = if timed {
+        state.start.0.saturating_add(window)
+    } else {
+        u64::MAX
+    };
+    state.count = state.count.saturating_add(1);
+    match rule.kind {
+        ThresholdKind::Limit => Decision {
+            alert: state.count <= rule.count,
+            act: true,
+        },
+        ThresholdKind::Threshold => {
+            let reached = state.count >= rule.count;
+            if reached {
+                state.count = 0;
+            }
+            Decision {
+                alert: reached,
+                act: reached,
+            }
+        }
+        ThresholdKind::Both => Decision {
+            alert: state.count == rule.count,
+            act: state.count >= rule.count,
+        },
+        ThresholdKind::DetectionFilter => {
+            let beyond = state.count > rule.count;
+            Decision {
+                alert: beyond,
+                act: beyond,
+            }
+        }
+        ThresholdKind::Backoff => back_off(rule, state),
+    }
+}
+
+fn back_off(rule: &Threshold, state: &mut ThresholdState) -> Decision {
+    if state.next == 0 {
+        state.next = rule.count.max(1);
+    }
+    let alert = state.count == state.next;
+    if alert {
+        state.next = state.next.saturating_mul(rule.multiplier.max(2));
+    }
+    Decision {
+        alert,
+        act: state.count >= rule.count,
+    }
+}
+
+/// What a threshold is kept by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThresholdKey {
+    /// gid and sid.
+    pub(crate) identity: u64,
+    /// What is counted together; not [`Track::Flow`], which the flow keeps.
+    pub(crate) track: Track,
+    /// Ends of the packet.
+    pub(crate) source: IpAddr,
+    /// Ends of the packet.
+    pub(crate) destination: IpAddr,
+    /// Outermost two VLAN ids: the same address on another network is another host.
+    pub(crate) vlan: [u16; 2],
+}
+
+/// The thresholds of a worker.
+#[derive(Debug)]
+pub(crate) struct Thresholds {
+    table: Buckets<ThresholdState>,
+    seed: [u64; 2],
+}
+
+impl Thresholds {
+    /// A table of `capacity` entries.
+    pub(crate) fn new(capacity: usize, seed: [u64; 2]) -> Self {
+        Self {
+            table: Buckets::new(capacity),
+            seed,
+        }
+    }
+
+    /// Counts one match.
+    pub(crate) fn decide(
+        &mut self,
+        rule: &Threshold,
+        key: &ThresholdKey,
+        now: Timestamp,
+    ) -> Decision {
+        let hash = self.hash(key);
+        let state = self.table.entry(
+            hash,
+            now,
+            |state| state.expires < now.0,
+            || ThresholdState::new(now),
+        );
+        decide(rule, state, now)
+    }
+
+    /// Entries thrown out before their time.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.table.evicted()
+    }
+
+    fn hash(&self, key: &ThresholdKey) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.seed[0], self.seed[1]);
+        hasher.write_u64(key.identity);
+        hasher.write_u16(key.vlan[0]);
+        hasher.write_u16(key.vlan[1]);
+        match key.track {
+            Track::Source => write_address(&mut hasher, key.source),
+            Track::Destination => write_address(&mut hasher, key.destination),
+            Track::Both | Track::Flow => {
+                // Both directions between two hosts count together.
+                write_address(&mut hasher, key.source.min(key.destination));
+                write_address(&mut hasher, key.source.max(key.destination));
+            }
+            Track::Rule => {}
+        }
+        hasher.finish128().as_u128()
+    }
+}
+
+/// Feeds an address to a hash, so that addresses of different families differ.
+pub(super) fn write_address(hasher: &mut impl Hasher, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            hasher.write_u8(4);
+            hasher.write_u32(address.to_bits());
+        }
+        IpAddr::V6(address) => {
+            hasher.write_u8(6);
+            hasher.write_u128(address.to_bits());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(kind: ThresholdKind, count: u32, seconds: u32, multiplier: u32) -> Threshold {
+        Threshold {
+            kind,
+            track: Track::Source,
+            count,
+            seconds,
+            multiplier,
+            unique_on: None,
+        }
+    }
+
+    /// `A` alert and act, `a` act only, `.` neither, for matches at the given seconds.
+    fn run(rule: &Threshold, seconds: &[u64]) -> String {
+        let mut table = Thresholds::new(16, [1, 2]);
+        let key = ThresholdKey {
+            identity: 1,
+            track: rule.track,
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            vlan: [0; 2],
+        };
+        let letter = |&second: &u64| match table.decide(rule, &key, Timestamp(second * SECOND)) {
+            Decision {
+                alert: true,
+                act: true,
+            } => 'A',
+            Decision {
+                alert: false,
+                act: true,
+            } => 'a',
+            Decision {
+                alert: false,
+                act: false,
+            } => '.',
+            Decision {
+                alert: true,
+                act: false,
+            } => '!',
+        };
+        seconds.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn each_kind_alerts_and_acts_when_the_documentation_says() {
+        let steady = [1, 2, 3, 4, 5, 6, 7, 8];
+        for (kind, count, expected) in [
+            (ThresholdKind::Limit, 2, "AAaaaaaa"),
+            (ThresholdKind::Threshold, 3, "..A..A.."),
+            (ThresholdKind::Both, 3, "..Aaaaaa"),
+            (ThresholdKind::DetectionFilter, 3, "...AAAAA"),
+        ] {
+            assert_eq!(
+                run(&rule(kind, count, 60, 0), &steady),
+                expected,
+                "{kind:?}"
+            );
+        }
+        let backoff = rule(ThresholdKind::Backoff, 1, 0, 2);
+        assert_eq!(run(&backoff, &steady), "AAaAaaaA");
+        let late = rule(ThresholdKind::Backoff, 2, 0, 2);
+        assert_eq!(run(&late, &steady), ".AaAaaaA");
+    }
+
+    #[test]
+    fn a_window_that_ran_out_starts_anew() {
+        let limit = rule(ThresholdKind::Limit, 1, 10, 0);
+        assert_eq!(run(&limit, &[0, 9, 10, 11, 20]), "AaAaA");
+        let threshold = rule(ThresholdKind::Threshold, 2, 10, 0);
+        assert_eq!(run(&threshold, &[0, 10, 11]), "..A");
+        let filter = rule(ThresholdKind::DetectionFilter, 1, 10, 0);
+        assert_eq!(run(&filter, &[0, 1, 12, 13]), ".A.A");
+    }
+
+    #[test]
+    fn counts_by_what_it_tracks() {
+        let at = |track, source: [u8; 4], destination: [u8; 4], identity| ThresholdKey {
+            identity,
+            track,
+            source: source.into(),
+            destination: destination.into(),
+            vlan: [0; 2],
+        };
+        let table = Thresholds::new(16, [1, 2]);
+        let same = |a, b| table.hash(&a) == table.hash(&b);
+        let (x, y, z) = ([1, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3]);
+        assert!(same(at(Track::Source, x, y, 1), at(Track::Source, x, z, 1)));
+        assert!(!same(
+            at(Track::Source, x, y, 1),
+            at(Track::Source, z, y, 1)
+        ));
+        assert!(same(
+            at(Track::Destination, x, y, 1),
+            at(Track::Destination, z, y, 1)
+        ));
+        assert!(same(at(Track::Both, x, y, 1), at(Track::Both, y, x, 1)));
+        assert!(!same(at(Track::Both, x, y, 1), at(Track::Both, x, z, 1)));
+        assert!(same(at(Track::Rule, x, y, 1), at(Track::Rule, z, z, 1)));
+        assert!(!same(at(Track::Rule, x, y, 1), at(Track::Rule, x, y, 2)));
+    }
+}
