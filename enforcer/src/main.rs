@@ -6,6 +6,11 @@
 mod capture;
 mod cli;
 mod events;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command line mounts it next")
+)]
+mod replay;
 mod rules;
 mod settings;
 mod settle;

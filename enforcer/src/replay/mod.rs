@@ -1,0 +1,210 @@
+//! `weir replay`: captures through the same engine as live traffic, with the captures' own clock.
+//!
+//! Files are read in the order they are given, as one run: flows and thresholds reach from one into the
+//! next. In prevent mode verdicts act within the engine: what a dropped packet carried reaches no later
+//! state.
+
+mod capture_file;
+#[cfg(test)]
+mod corpus_tests;
+mod link_type;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use weir_engine::event::Output;
+use weir_engine::frame::{
+    AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
+};
+use weir_engine::pipeline::{Engine, EngineConfig, RuleSets};
+use weir_engine::verdict::Verdict;
+
+use capture_file::{CaptureError, CaptureFile, Record};
+use link_type::LinkNumber;
+
+/// How often, by the captures' clock, flows and fragments are expired.
+const TICK: Duration = Duration::from_secs(1);
+/// A replay gives the same results each time; nobody can choose a capture's keys against this run.
+const SEED: [u64; 2] = [0x7765_6972, 0x7265_706c_6179];
+
+/// `weir replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Captures (pcap, pcapng), read in this order as one run.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub pcap: Vec<PathBuf>,
+    /// Rule files.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub rules: Vec<String>,
+    /// Variables: YAML in the shape of `vars:`.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Option<PathBuf>,
+    /// Whether drop and reject signatures act.
+    #[arg(long, value_enum, default_value_t = ReplayMode::Detect)]
+    pub mode: ReplayMode,
+    /// Whether checksums are judged. Captures taken on the sending host often lack them.
+    #[arg(long, value_enum, default_value_t = Checksums::Verify)]
+    pub checksums: Checksums,
+    /// Follow TCP flows whose handshake is not in the capture.
+    #[arg(long)]
+    pub midstream: bool,
+    /// Follow TCP flows of which the capture has one direction only.
+    #[arg(long)]
+    pub async_oneside: bool,
+    /// Where EVE JSON goes: a file, or - for standard output.
+    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    pub eve: String,
+}
+
+/// Whether verdicts act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayMode {
+    /// Nothing is dropped; alerts say what would have been.
+    Detect,
+    /// Drop and reject signatures act.
+    Prevent,
+}
+
+/// Whether checksums are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Checksums {
+    /// A packet with a wrong checksum is not inspected, as its receiver ignores it.
+    Verify,
+    /// Every checksum counts as right.
+    Ignore,
+}
+
+/// What a replay met.
+#[derive(Debug, Default)]
+pub struct ReplaySummary {
+    /// Frames read.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames not delivered, in prevent mode.
+    pub dropped: u64,
+    /// Fragments held to the end of their datagram.
+    pub held: u64,
+    /// Frames of link types that weir does not read, by type.
+    unread: BTreeMap<LinkNumber, u64>,
+    /// What kept files from being read to their end.
+    problems: Vec<CaptureError>,
+}
+
+impl ReplaySummary {
+    /// True when a file could not be read at all.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.problems.iter().any(|problem| {
+            matches!(
+                problem,
+                CaptureError::Io { .. } | CaptureError::NotACapture { .. }
+            )
+        })
+    }
+
+    /// What the user should know, one line each.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let unread = self.unread.iter().map(|(link, frames)| {
+            format!(
+                "{frames} frames of link type {link} were not inspected: weir reads Ethernet, raw IP, \
+                 Linux cooked, loopback, PPP and Cisco HDLC"
+            )
+        });
+        self.problems.iter().map(ToString::to_string).chain(unread)
+    }
+}
+
+/// The engine's settings for a replay.
+#[must_use]
+pub fn engine_config(args: &ReplayArgs) -> EngineConfig {
+    EngineConfig {
+        ignore_checksums: args.checksums == Checksums::Ignore,
+        midstream: args.midstream,
+        async_oneside: args.async_oneside,
+        ..EngineConfig::default()
+    }
+}
+
+/// Replays the captures that `args` names against `rules`. Reports go to `output`. A file that cannot be
+/// read (further) does not keep the others from being read; the summary tells.
+pub fn run(args: &ReplayArgs, rules: RuleSets, output: &mut dyn Output) -> ReplaySummary {
+    let mut replay = Replay {
+        engine: Engine::new(engine_config(args), rules, SEED),
+        mode: match args.mode {
+            ReplayMode::Detect => Mode::Detect,
+            ReplayMode::Prevent => Mode::Prevent,
+        },
+        now: Timestamp::default(),
+        ticked: Timestamp::default(),
+        summary: ReplaySummary::default(),
+    };
+    for path in &args.pcap {
+        let result = CaptureFile::open(path).and_then(|file| replay.file(file, output));
+        if let Err(problem) = result {
+            replay.summary.problems.push(problem);
+        }
+    }
+    replay.engine.finish(replay.now, output);
+    replay.summary
+}
+
+struct Replay {
+    engine: Engine,
+    mode: Mode,
+    now: Timestamp,
+    ticked: Timestamp,
+    summary: ReplaySummary,
+}
+
+impl Replay {
+    fn file(&mut self, mut file: CaptureFile, output: &mut dyn Output) -> Result<(), CaptureError> {
+        let mut frame = Vec::new();
+        while let Some(record) = file.next(&mut frame)? {
+            self.frame(record, &mut frame, output);
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, record: Record, frame: &mut [u8], output: &mut dyn Output) {
+        self.summary.frames += 1;
+        self.summary.bytes += u64::try_from(frame.len()).unwrap_or_default();
+        let link = match record.link {
+            Ok(link) => link,
+            Err(number) => {
+                *self.summary.unread.entry(number).or_default() += 1;
+                return;
+            }
+        };
+        self.now = record.at;
+        let meta = self.meta(record.at, link);
+        match self.engine.process(frame, &meta, output) {
+            Verdict::Pass => {}
+            Verdict::Held => self.summary.held += 1,
+            Verdict::Drop(_) | Verdict::Reject(_) => self.summary.dropped += 1,
+        }
+        // Also where the clock of the capture, or of the next file, steps back.
+        if self.ticked > self.now || self.now.since(self.ticked) >= TICK {
+            self.ticked = self.now;
+            self.engine.advance(self.now, output);
+        }
+    }
+
+    fn meta(&self, at: Timestamp, link: LinkType) -> FrameMeta {
+        FrameMeta {
+            at,
+            link,
+            checksum: ChecksumState::Final,
+            gso_size: None,
+            attachment: AttachmentId::default(),
+            direction: WireDirection::ToPod,
+            mode: self.mode,
+            rules: RuleSetId::default(),
+            number: self.summary.frames,
+        }
+    }
+}
