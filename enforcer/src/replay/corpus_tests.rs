@@ -14,7 +14,7 @@ use super::*;
 /// No capture of the corpus takes a debug build longer.
 const AT_MOST: Duration = Duration::from_secs(20);
 
-fn corpus() -> Option<PathBuf> {
+pub(super) fn corpus() -> Option<PathBuf> {
     let root = std::env::var_os("WEIR_CORPUS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
         PathBuf::from,
@@ -100,6 +100,21 @@ fn frame(bytes: &[u8], meta: &FrameMeta, defrag: &mut Defrag, tally: &mut Tally)
     }
 }
 
+/// What comes with a frame of a capture.
+pub(super) fn meta(at: Timestamp, link: LinkType, mode: Mode, number: u64) -> FrameMeta {
+    FrameMeta {
+        at,
+        link,
+        checksum: ChecksumState::Final,
+        gso_size: None,
+        attachment: AttachmentId::default(),
+        direction: WireDirection::ToPod,
+        mode,
+        rules: RuleSetId::default(),
+        number,
+    }
+}
+
 fn read(path: &Path, mode: Mode) -> Option<Tally> {
     let mut file = CaptureFile::open(path).ok()?;
     let mut tally = Tally::default();
@@ -111,17 +126,7 @@ fn read(path: &Path, mode: Mode) -> Option<Tally> {
             tally.unread += 1;
             continue;
         };
-        let meta = FrameMeta {
-            at: record.at,
-            link,
-            checksum: ChecksumState::Final,
-            gso_size: None,
-            attachment: AttachmentId::default(),
-            direction: WireDirection::ToPod,
-            mode,
-            rules: RuleSetId::default(),
-            number: tally.frames,
-        };
+        let meta = meta(record.at, link, mode, tally.frames);
         frame(&bytes, &meta, &mut defrag, &mut tally);
     }
     Some(tally)

@@ -7,6 +7,8 @@
 mod capture_file;
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod decode_event_tests;
 mod link_type;
 #[cfg(test)]
 mod tests;

@@ -96,10 +96,19 @@ fn extensions(packet: &mut Packet<'_>, mut walk: Walk) -> Step {
                     return Ok(());
                 }
             }
+            next if next != NO_NEXT && ends_in_chain(packet, &walk) => {
+                return Err(DecodeEvent::Ipv6TruncatedExtension);
+            }
             _ => return upper(packet, &walk),
         }
     }
     Err(DecodeEvent::TooManyLayers)
+}
+
+/// True when extension headers end where no header at all can follow them.
+fn ends_in_chain(packet: &Packet<'_>, walk: &Walk) -> bool {
+    const SMALLEST: usize = 2;
+    walk.at > packet.l3 + HEADER && rest(packet, walk.at).len() < SMALLEST
 }
 
 /// Length by a header's second byte, in units of `unit` beyond the first `first` bytes.

@@ -55,7 +55,10 @@ pub(super) enum Fit {
     /// It overlaps with different data.
     Conflict,
     /// It contradicts where the datagram ends.
-    Contradiction,
+    Contradiction {
+        /// It overlaps as well.
+        overlaps: bool,
+    },
 }
 
 /// The fragments of one datagram.
@@ -185,10 +188,11 @@ impl Parts {
             Some(total) => range.end > total || (!more && range.end != total),
             None => !more && range.end < self.end,
         };
+        let overlaps = self.covered.any(blocks(range));
         if contradicts {
-            return Fit::Contradiction;
+            return Fit::Contradiction { overlaps };
         }
-        if !self.covered.any(blocks(range)) {
+        if !overlaps {
             return Fit::New;
         }
         let mut exact = false;

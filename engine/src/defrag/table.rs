@@ -220,7 +220,7 @@ impl Defrag {
         let Some(event) = misfit(fit, packet.network) else {
             return Ok(());
         };
-        let watched = meta.mode == Mode::Detect && fit != Fit::Contradiction;
+        let watched = meta.mode == Mode::Detect && !matches!(fit, Fit::Contradiction { .. });
         let told = watched && std::mem::replace(&mut slot.parts.conflict, true);
         if !told {
             packet.events.insert(event);
@@ -375,10 +375,16 @@ fn misfit(fit: Fit, network: Network) -> Option<DecodeEvent> {
         Fit::New | Fit::Same { exact: true } => None,
         // RFC 5722 forbids every overlap; RFC 8200 lets exact copies pass.
         Fit::Same { exact: false } => v6.then_some(DecodeEvent::Ipv6FragOverlap),
-        Fit::Conflict if v6 => Some(DecodeEvent::Ipv6FragOverlap),
-        Fit::Conflict => Some(DecodeEvent::Ipv4FragOverlap),
-        Fit::Contradiction if v6 => Some(DecodeEvent::Ipv6FragInvalidLength),
-        Fit::Contradiction => Some(DecodeEvent::Ipv4FragInvalidLength),
+        Fit::Conflict | Fit::Contradiction { overlaps: true } => Some(if v6 {
+            DecodeEvent::Ipv6FragOverlap
+        } else {
+            DecodeEvent::Ipv4FragOverlap
+        }),
+        Fit::Contradiction { overlaps: false } => Some(if v6 {
+            DecodeEvent::Ipv6FragInvalidLength
+        } else {
+            DecodeEvent::Ipv4FragInvalidLength
+        }),
     }
 }
 
