@@ -5,7 +5,10 @@
 //! groups separated by dots. Every value only grows, except those that [`Counters::for_each`] marks as
 //! gauges.
 
+use crate::decode::DecodeEvent;
+use crate::defrag::DefragCounters;
 use crate::detect::DetectCounters;
+use crate::frame::Mode;
 use crate::stream::StreamEvent;
 use crate::verdict::DropReason;
 
@@ -19,6 +22,8 @@ pub struct Counters {
     pub frames: FrameCounters,
     /// Flow table.
     pub flows: FlowCounters,
+    /// Fragments.
+    pub defrag: DefragCounters,
     /// TCP tracking and reassembly.
     pub streams: StreamCounters,
     /// Detection, all rule sets together.
@@ -29,8 +34,8 @@ pub struct Counters {
     decode_events: EventCounts<128>,
 }
 
-/// Frames and their fate. `seen` = passed + held + all dropped (rejected ones are among
-/// [`DropReason::Rule`]).
+/// Frames and their fate. While nothing is held, `seen` = passed + released + steered + all dropped
+/// (rejected ones are among [`DropReason::Rule`]).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct FrameCounters {
     /// Frames handed in.
@@ -45,7 +50,7 @@ pub struct FrameCounters {
     pub held: u64,
     /// Held fragments let through later.
     pub released: u64,
-    /// Datagrams handed to the worker that owns their flow.
+    /// Fragments handed, with their datagram, to the worker that owns the flow.
     pub steered: u64,
     /// Frames whose bytes were rewritten.
     pub rewritten: u64,
@@ -136,11 +141,21 @@ impl Counters {
     pub fn for_each(&self, mut each: impl FnMut(&str, u64)) {
         self.frames.for_each(&mut each);
         self.flows.for_each(&mut each);
+        for_each_defrag(&self.defrag, &mut each);
         self.streams.for_each(&mut each);
         for_each_detect(&self.detect, &mut each);
+        for event in DecodeEvent::ALL {
+            each(event.name(), self.decode_event(*event));
+        }
         for event in StreamEvent::ALL {
             each(event.name(), self.stream_event(*event));
         }
+    }
+
+    /// How often a decode event was raised.
+    #[must_use]
+    pub fn decode_event(&self, event: DecodeEvent) -> u64 {
+        self.decode_events.get(event as usize)
     }
 
     /// How often a stream event was raised.
@@ -190,12 +205,23 @@ impl Counters {
         self.stream_events.add(event as usize);
     }
 
-    pub(crate) fn raise_decode(&mut self, number: usize) {
-        self.decode_events.add(number);
+    pub(crate) fn raise_decode(&mut self, event: DecodeEvent) {
+        self.decode_events.add(event as usize);
     }
 }
 
 impl FrameCounters {
+    /// Counts a frame that is dropped, or in detect mode would be.
+    pub(crate) fn count_drop(&mut self, reason: DropReason, mode: Mode) {
+        let counts = match mode {
+            Mode::Prevent => &mut self.dropped,
+            Mode::Detect => &mut self.would_drop,
+        };
+        if let Some(count) = counts.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
     fn for_each(&self, each: &mut impl FnMut(&str, u64)) {
         each("frames.seen", self.seen);
         each("frames.bytes", self.bytes);
@@ -246,22 +272,41 @@ impl StreamCounters {
     }
 }
 
-fn for_each_detect(detect: &DetectCounters, each: &mut impl FnMut(&str, u64)) {
-    each("detect.packets", detect.packets);
-    each("detect.evaluated", detect.evaluated);
-    each("detect.matched", detect.matched);
-    each("detect.alerts_suppressed", detect.alerts_suppressed);
-    each("detect.match_steps_exceeded", detect.match_steps_exceeded);
-    each("detect.pcre_errors", detect.pcre_errors);
-    each("detect.flow_variables_full", detect.flow_variables_full);
-    each("detect.thresholds_evicted", detect.thresholds_evicted);
-    each("detect.host_bits_evicted", detect.host_bits_evicted);
+fn for_each_defrag(defrag: &DefragCounters, each: &mut impl FnMut(&str, u64)) {
+    each("defrag.fragments", defrag.fragments);
+    each("defrag.reassembled", defrag.reassembled);
+    each("defrag.refused", defrag.refused);
+    each("defrag.timed_out", defrag.timed_out);
+    each("defrag.evicted", defrag.evicted);
+    each("defrag.no_room", defrag.no_room);
+    each("defrag.active", defrag.active);
+}
+
+/// Every counter of the detection stage, by name. Listed here once: a new one that is left out does not
+/// build.
+macro_rules! detect_counters {
+    ($($field:ident)+) => {
+        fn for_each_detect(detect: &DetectCounters, each: &mut impl FnMut(&str, u64)) {
+            let DetectCounters { $($field),+ } = detect;
+            $(each(concat!("detect.", stringify!($field)), *$field);)+
+        }
+
+        /// Adds up what two detectors counted.
+        pub(crate) fn add_detect(sum: &mut DetectCounters, other: &DetectCounters) {
+            $(sum.$field += other.$field;)+
+        }
+    };
+}
+
+detect_counters! {
+    packets evaluated matched alerts_suppressed match_steps_exceeded pcre_errors
+    flow_variables_full thresholds_evicted host_bits_evicted
 }
 
 /// True for the counters that may also fall.
 #[must_use]
 pub fn is_gauge(name: &str) -> bool {
-    matches!(name, "flow.active" | "tcp.memory")
+    matches!(name, "flow.active" | "defrag.active" | "tcp.memory")
 }
 
 #[cfg(test)]

@@ -49,14 +49,14 @@ pub enum Steering {
 /// A datagram put together from fragments that are still held.
 #[derive(Clone, Copy)]
 pub struct Datagram<'a> {
-    /// The datagram as one frame: link and network header of its first fragment, lengths and checksum
+    /// The datagram as one raw IP frame: network header of its first fragment, lengths and checksum
     /// made whole.
     pub frame: &'a [u8],
-    /// What came with the fragment that completed it.
+    /// What came with the fragment that completed it, but raw IP.
     pub meta: &'a FrameMeta,
     /// Its ends, ports included.
     pub ends: Ends,
-    /// Its fragments.
+    /// Its fragments, the one that completed it last.
     pub fragments: &'a dyn HeldFrames,
 }
 

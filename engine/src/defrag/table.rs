@@ -146,6 +146,17 @@ impl Defrag {
         }
     }
 
+    /// Gives up the datagram that a fragment belongs to, with that fragment: a signature drops it.
+    pub fn abandon(&mut self, packet: &Packet<'_>, meta: &FrameMeta, discarded: &mut Sink<'_>) {
+        let Some(fragment) = packet.fragment else {
+            return;
+        };
+        let key = Key::new(packet, fragment, meta);
+        if let Some(id) = self.by_key.get(&key).copied() {
+            self.remove(id, DropReason::Rule, discarded);
+        }
+    }
+
     /// Takes back a datagram that is settled, for its memory.
     pub fn recycle(&mut self, datagram: Datagram) {
         self.scratch = datagram.bytes;

@@ -60,6 +60,8 @@ pub struct FlowTimeouts {
     pub other_new: Duration,
     /// Others, both sides seen.
     pub other_established: Duration,
+    /// Flows that a signature ended. Long, since the sender's TCP goes on trying for many minutes.
+    pub dropped: Duration,
 }
 
 impl Default for FlowTimeouts {
@@ -75,6 +77,7 @@ impl Default for FlowTimeouts {
             icmp_established: seconds(300),
             other_new: seconds(30),
             other_established: seconds(300),
+            dropped: seconds(900),
         }
     }
 }

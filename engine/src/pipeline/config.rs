@@ -1,5 +1,6 @@
 //! How an engine judges traffic, and its bounds.
 
+use crate::defrag::DefragLimits;
 use crate::detect::Limits as DetectLimits;
 use crate::flow::FlowLimits;
 use crate::stream::{StreamLimits, UrgentPolicy};
@@ -16,6 +17,8 @@ pub struct EngineConfig {
     pub async_oneside: bool,
     /// What to do with urgent data.
     pub urgent: UrgentPolicy,
+    /// Bounds of the fragment table.
+    pub defrag: DefragLimits,
     /// Bounds of the flow table.
     pub flow: FlowLimits,
     /// Bounds of TCP tracking.

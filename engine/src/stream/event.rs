@@ -117,6 +117,8 @@ stream_events! {
     OverlapDifferentData = "reassembly_overlap_different_data";
     /// A segment in front of what reassembly still holds.
     BeforeBase = "reassembly_segment_before_base_seq";
+    /// The urgent flag is set, and the policy is to drop such segments or it cannot be cleared.
+    Urgent = "urgent_data";
     /// The receiver acknowledged bytes that were never seen here.
     SequenceGap = "reassembly_seq_gap";
 }
