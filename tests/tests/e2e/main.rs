@@ -21,5 +21,6 @@ mod lifecycle;
 mod path;
 mod paths;
 mod policies;
+mod runtimes;
 mod spoof;
 mod verbs;
