@@ -10,7 +10,7 @@ use weir_tests::node::{Main, Node};
 use weir_tests::pod::{Family, Pod};
 use weir_tests::traffic::{Answer, Collector, echo};
 
-use crate::lab::{Lab, RULES, prevent};
+use crate::lab::{Lab, RULES, prevent, prevent_open};
 
 /// Error codes of the CNI specification that these inputs deserve.
 const DECODE: u64 = 6;
@@ -18,7 +18,7 @@ const DECODE: u64 = 6;
 #[test]
 fn unreadable_configurations_are_refused_by_every_verb_that_reads_them() -> Result<()> {
     let node = Node::new("config")?;
-    let network = node.weir_network(Main::Bridge, &prevent());
+    let network = node.weir_network(Main::Bridge, &prevent_open());
     let pod = Pod::start(&network, "bystander")?;
     let before = node.ns.sh("nft -s list ruleset")?;
     let huge = format!(
@@ -167,7 +167,7 @@ fn add_works_without_the_nft_program_or_says_that_it_is_missing() -> Result<()> 
     let node = Node::new("nonft")?;
     let empty = node.scratch().path().join("empty");
     std::fs::create_dir(&empty)?;
-    let network = node.weir_network(Main::Ptp, &prevent());
+    let network = node.weir_network(Main::Ptp, &prevent_open());
     let network = network.with_path_variable(&empty.display().to_string());
     match Pod::start(&network, "a") {
         Ok(pod) => network.check(&pod.attach)?,

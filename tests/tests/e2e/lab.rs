@@ -98,6 +98,11 @@ pub fn prevent() -> Value {
     json!({"mode": "prevent", "failMode": "closed"})
 }
 
+/// Plugin options: prevent, fail open. For tests without an enforcer: a closed pod's CHECK fails then.
+pub fn prevent_open() -> Value {
+    json!({"mode": "prevent", "failMode": "open"})
+}
+
 /// Frames that engines have seen.
 pub fn seen(status: &Status) -> Result<u64> {
     status.counter("frames.seen")

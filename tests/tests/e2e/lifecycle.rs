@@ -13,7 +13,7 @@ use weir_tests::pod::{Family, Pod};
 use weir_tests::scratch::unique;
 use weir_tests::traffic::{Answer, Collector, echo};
 
-use crate::lab::{ATTACK, ATTACK_SID, Lab, RULES, prevent};
+use crate::lab::{ATTACK, ATTACK_SID, Lab, RULES, prevent, prevent_open};
 
 /// Pods of the parallel test.
 const MANY: usize = 200;
@@ -137,7 +137,11 @@ fn lost_records_do_not_keep_chains_alive() -> Result<()> {
 #[test]
 fn gc_removes_what_is_not_named_and_nothing_else() -> Result<()> {
     let node = Node::new("gc")?;
-    let network = node.network(Main::Bridge, "1.1.0", vec![node.weir_entry(&prevent())]);
+    let network = node.network(
+        Main::Bridge,
+        "1.1.0",
+        vec![node.weir_entry(&prevent_open())],
+    );
     let mut other_list = network.conflist().clone();
     other_list["name"] = json!("other-network");
     other_list["plugins"][0]["bridge"] = json!("br1");
