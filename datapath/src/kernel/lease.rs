@@ -1,10 +1,23 @@
 //! The lease: a dead man's switch. The set's one element dies by its timeout unless it is renewed.
+//!
+//! Since Linux 6.12 adding an element that exists renews its timeout. Before, it must be deleted and added in one
+//! transaction; that leaves the kernel with garbage to wait for, which costs whoever closes an nf_tables socket
+//! next an RCU grace period (tens of milliseconds), so it is done only where it must be.
 
 use std::time::Duration;
 
 use super::{Kernel, KernelError};
 use crate::layout::{LEASE_KEY, LEASE_SET, TABLE};
 use crate::nft::{Batch, Element};
+use crate::sys::kernel_version;
+
+/// First kernel where adding an element renews its timeout.
+const RENEWS_IN_PLACE: (u32, u32) = (6, 12);
+
+/// Whether this kernel renews the timeout of an element that is added again.
+pub(super) fn renews_in_place() -> bool {
+    kernel_version().is_some_and(|version| version >= RENEWS_IN_PLACE)
+}
 
 impl Kernel {
     /// Takes or renews the lease: for `duration` (rounded up to milliseconds, at least one) from now the kernel
@@ -17,8 +30,9 @@ impl Kernel {
         let milliseconds = u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         let key = LEASE_KEY.to_ne_bytes();
         let mut batch = Batch::new(TABLE, None);
-        // Adding an element that exists does not renew its timeout before Linux 6.12.
-        batch.flush_set(LEASE_SET);
+        if !self.renews_in_place {
+            batch.flush_set(LEASE_SET);
+        }
         batch.add_elements(
             LEASE_SET,
             &[Element {

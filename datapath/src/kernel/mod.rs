@@ -118,6 +118,7 @@ impl WiredInterface {
 pub struct Kernel {
     nft: Nft,
     links: Links,
+    renews_in_place: bool,
 }
 
 impl Kernel {
@@ -130,6 +131,7 @@ impl Kernel {
         Ok(Self {
             nft,
             links: Links::open()?,
+            renews_in_place: lease::renews_in_place(),
         })
     }
 }

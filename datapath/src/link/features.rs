@@ -2,6 +2,7 @@
 
 use super::{Link, LinkError};
 use crate::netlink::{Socket, Writer};
+use crate::sys::kernel_version;
 
 /// Features that make frames which `virtio_net_hdr` cannot describe: segmentation of tunnels, SCTP, ESP and
 /// fragment lists, checksums that are not the Internet's. Names are the kernel's; those it does not know it
@@ -116,11 +117,4 @@ fn off(wanted: &mut Writer, feature: &str) {
     wanted.nested(BITSET_BITS, |bits| {
         bits.nested(BITS_BIT, |bit| bit.string(BIT_NAME, feature));
     });
-}
-
-/// Major and minor number of the running kernel.
-fn kernel_version() -> Option<(u32, u32)> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }

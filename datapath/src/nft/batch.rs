@@ -308,6 +308,8 @@ impl Element<'_> {
         });
         if let Some(timeout) = self.timeout_ms {
             writer.be64(uapi::element::TIMEOUT, timeout);
+            // What is left of it: without this, adding an element that exists leaves its clock running.
+            writer.be64(uapi::element::EXPIRATION, timeout);
         }
         if !self.comment.is_empty() {
             writer.attribute(uapi::element::USERDATA, &comment_userdata(self.comment));

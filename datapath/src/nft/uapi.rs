@@ -72,6 +72,7 @@ pub(crate) mod set {
 pub(crate) mod element {
     pub(crate) const KEY: u16 = 1;
     pub(crate) const TIMEOUT: u16 = 4;
+    pub(crate) const EXPIRATION: u16 = 5;
     pub(crate) const USERDATA: u16 = 6;
 
     pub(crate) const LIST_TABLE: u16 = 1;

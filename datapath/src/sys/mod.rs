@@ -1,3 +1,10 @@
-//! System calls that no crate here wraps: `bpf(2)`.
+//! What is asked of the system directly: `bpf(2)`, the kernel's version.
 
 pub(crate) mod bpf;
+
+/// Major and minor number of the running kernel; `None` if it does not say.
+pub(crate) fn kernel_version() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}

@@ -122,7 +122,7 @@ fn quiet(device: &str) {
         "table netdev quiet {{
             chain leaving {{
                 type filter hook egress device {device} priority 0;
-                meta protocol ip6 icmpv6 type {{ 130, 131, 132, 143 }} drop
+                meta protocol ip6 ip6 saddr != :: icmpv6 type {{ 130, 131, 132, 143 }} drop
                 meta protocol ip ip protocol igmp drop
             }}
         }}"

@@ -7,6 +7,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod antispoof;
+mod attach;
+mod frames;
 mod harness;
 mod node;
+mod peer;
 mod traffic;

@@ -1,11 +1,17 @@
 //! The fate of real packets between two pods on a bridge, and between pod and host.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
 use weir_datapath::kernel::Kernel;
 use weir_datapath::policy::FailMode;
 
-use crate::harness::{accept_all, datagram_arrives, datagram_stays_away, in_node, seen, two_pods};
+use crate::frames::{ethernet, send, udp4};
+use crate::harness::{
+    accept_all, datagram_arrives, datagram_stays_away, in_node, nft, seen, two_pods,
+};
 
 #[test]
 fn without_lease_open_pods_talk_and_it_is_counted() {
@@ -118,5 +124,113 @@ fn detached_pods_are_free() {
         }
         assert!(datagram_arrives(&one.netns, &two.netns, two.v4));
         assert!(Kernel::open().unwrap().wired().unwrap().is_empty());
+    });
+}
+
+/// A UDP datagram to the node's own address, as the enforcer would send it back.
+fn to_host(port: u16) -> Vec<u8> {
+    let link = crate::harness::run("ip", &["-o", "link", "show", "br0"]);
+    let words: Vec<_> = link.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "link/ether").unwrap();
+    let mut mac = [0; 6];
+    for (byte, text) in mac.iter_mut().zip(words[at + 1].split(':')) {
+        *byte = u8::from_str_radix(text, 16).unwrap();
+    }
+    let packet = udp4(
+        Ipv4Addr::new(10, 66, 0, 11),
+        Ipv4Addr::new(10, 66, 0, 1),
+        (1000, port),
+        b"attack",
+    );
+    ethernet(mac, [2, 0x66, 0, 0, 0, 11], 0x0800, &packet)
+}
+
+#[test]
+fn only_marked_frames_enter_the_host_by_the_capture_pair() {
+    in_node(|| {
+        let (mut kernel, one, _two) = two_pods(FailMode::Closed);
+        let receiver = UdpSocket::bind("10.66.0.1:0").unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
+        let frame = to_host(receiver.local_addr().unwrap().port());
+        let arrives = || {
+            send("weir-cap1", &frame);
+            receiver.recv(&mut [0; 16]).is_ok()
+        };
+
+        assert!(!arrives(), "no mark");
+        assert_eq!(kernel.counters().unwrap().not_redirected.packets, 0);
+
+        nft("table netdev injector {
+                chain marked { type filter hook egress device weir-cap1 priority 0; }
+            }");
+        let index = one.attachment.host_ifindex;
+        nft(&format!(
+            "add rule netdev injector marked meta mark set {index}"
+        ));
+        assert!(arrives(), "marked with the pod's interface");
+        let wired = kernel.wired_interface("vp11").unwrap().unwrap();
+        assert_eq!(wired.counters.settled.packets, 1);
+        assert_eq!(wired.counters.from_pod.packets, 0);
+
+        crate::harness::run("tc", &["qdisc", "del", "dev", "weir-cap0", "clsact"]);
+        assert!(!arrives(), "no redirect program");
+        assert_eq!(kernel.counters().unwrap().not_redirected.packets, 1);
+        kernel.ensure_node().unwrap();
+        assert!(arrives(), "repaired");
+    });
+}
+
+#[test]
+fn streams_pass_whole_as_super_packets() {
+    in_node(|| {
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        accept_all(&[&one, &two]);
+        kernel.renew_lease(Duration::from_secs(60)).unwrap();
+        for address in [two.v4, two.v6] {
+            let before = kernel.counters().unwrap().held_to_pod;
+            let listener = two.netns.run(|| TcpListener::bind((address, 0)).unwrap());
+            let target = listener.local_addr().unwrap();
+            let received = thread::scope(|scope| {
+                scope.spawn(|| {
+                    one.netns.run(|| {
+                        let mut stream = TcpStream::connect(target).unwrap();
+                        stream.write_all(&pattern()).unwrap();
+                    });
+                });
+                let mut received = Vec::new();
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.read_to_end(&mut received).unwrap();
+                received
+            });
+            assert!(received == pattern(), "{address}: content differs");
+            let after = kernel.counters().unwrap().held_to_pod;
+            let (packets, bytes) = (after.packets - before.packets, after.bytes - before.bytes);
+            assert!(
+                bytes / packets > 5000,
+                "{packets} packets for {bytes} bytes: not super-packets"
+            );
+        }
+        assert_eq!(seen().2, 0, "frames without a pod's mark");
+    });
+}
+
+/// 8 MB that repeat nowhere within a frame.
+fn pattern() -> Vec<u8> {
+    (0..2_000_000u32)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes())
+        .collect()
+}
+
+#[test]
+fn a_lease_that_runs_out_lets_open_pods_talk_again() {
+    in_node(|| {
+        let (mut kernel, one, two) = two_pods(FailMode::Open);
+        kernel.renew_lease(Duration::from_millis(400)).unwrap();
+        assert!(datagram_stays_away(&one.netns, &two.netns, two.v4));
+        thread::sleep(Duration::from_millis(300));
+        assert!(datagram_arrives(&one.netns, &two.netns, two.v4));
+        assert_eq!(kernel.counters().unwrap().fail_open.packets, 1);
     });
 }
