@@ -27,6 +27,7 @@ mod protocol;
 mod record;
 mod registry;
 mod ssh;
+mod tls;
 mod transactions;
 
 #[cfg(test)]

@@ -1,0 +1,273 @@
+//! TLS (RFC 8446, RFC 5246 and before): what both sides say before they encrypt.
+//!
+//! ```text
+//! bytes -> records -> handshake messages -> hello (SNI, ALPN, JA3, JA4) | certificates
+//! ```
+//!
+//! The whole flow is one transaction. What follows a change of ciphers is opaque.
+
+mod certificate;
+mod fingerprint;
+mod hello;
+mod parser;
+mod record;
+mod side;
+mod wire;
+
+use crate::app_layer::{
+    BufferShape, BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start,
+    Transports,
+};
+use crate::event::FlowDirection::{self, ToClient, ToServer};
+
+use parser::TlsParser;
+
+/// TLS.
+pub(super) static TLS: Tls = Tls;
+
+#[derive(Debug)]
+pub(super) struct Tls;
+
+/// The hello is there.
+const HELLO: Progress = 1;
+/// The certificates are there, or will not come.
+const CERTIFICATES: Progress = 2;
+/// This side encrypts from here on.
+const ENCRYPTED: Progress = 3;
+
+/// Anomalies, in the order of [`Protocol::events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Event {
+    InvalidRecordVersion,
+    InvalidRecordType,
+    InvalidHandshakeMessage,
+    InvalidCertificate,
+    CertificateInvalidLength,
+    ErrorMessageEncountered,
+    InvalidSslRecord,
+    HeartbeatMessage,
+    OverflowHeartbeatMessage,
+    InvalidHeartbeatMessage,
+    MultipleSniExtensions,
+    InvalidSniType,
+    InvalidSniLength,
+    HandshakeInvalidLength,
+    CertificateInvalidVersion,
+    CertificateInvalidSerial,
+    CertificateInvalidAlgorithmidentifier,
+    CertificateInvalidX509name,
+    CertificateInvalidDate,
+    CertificateInvalidExtensions,
+    CertificateInvalidDer,
+    InvalidAlertMessage,
+}
+
+const EVENTS: &[&str] = &[
+    "invalid_record_version",
+    "invalid_record_type",
+    "invalid_handshake_message",
+    "invalid_certificate",
+    "certificate_invalid_length",
+    "error_message_encountered",
+    "invalid_ssl_record",
+    "heartbeat_message",
+    "overflow_heartbeat_message",
+    "invalid_heartbeat_message",
+    "multiple_sni_extensions",
+    "invalid_sni_type",
+    "invalid_sni_length",
+    "handshake_invalid_length",
+    "certificate_invalid_version",
+    "certificate_invalid_serial",
+    "certificate_invalid_algorithmidentifier",
+    "certificate_invalid_x509name",
+    "certificate_invalid_date",
+    "certificate_invalid_extensions",
+    "certificate_invalid_der",
+    "invalid_alert_message",
+];
+
+/// What a buffer shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Sni,
+    Alpn,
+    Random,
+    RandomTime,
+    RandomBytes,
+    Ja3Hash,
+    Ja3String,
+    Ja4,
+    Subject,
+    Issuer,
+    Serial,
+    Fingerprint,
+    Certificates,
+    AlternativeNames,
+}
+
+const fn buffer(
+    keyword: &'static str,
+    direction: FlowDirection,
+    progress: Progress,
+    shape: BufferShape,
+) -> BufferSpec {
+    BufferSpec {
+        keyword,
+        direction,
+        progress,
+        shape,
+    }
+}
+
+/// The buffers and what each shows.
+const PARTS: [(BufferSpec, Part); 25] = {
+    use BufferShape::{Multiple, Single};
+    [
+        (buffer("tls.sni", ToServer, HELLO, Single), Part::Sni),
+        (buffer("tls.alpn", ToServer, HELLO, Multiple), Part::Alpn),
+        (buffer("tls.alpn", ToClient, HELLO, Multiple), Part::Alpn),
+        (buffer("tls.random", ToServer, HELLO, Single), Part::Random),
+        (buffer("tls.random", ToClient, HELLO, Single), Part::Random),
+        (
+            buffer("tls.random_time", ToServer, HELLO, Single),
+            Part::RandomTime,
+        ),
+        (
+            buffer("tls.random_time", ToClient, HELLO, Single),
+            Part::RandomTime,
+        ),
+        (
+            buffer("tls.random_bytes", ToServer, HELLO, Single),
+            Part::RandomBytes,
+        ),
+        (
+            buffer("tls.random_bytes", ToClient, HELLO, Single),
+            Part::RandomBytes,
+        ),
+        (buffer("ja3.hash", ToServer, HELLO, Single), Part::Ja3Hash),
+        (
+            buffer("ja3.string", ToServer, HELLO, Single),
+            Part::Ja3String,
+        ),
+        (buffer("ja3s.hash", ToClient, HELLO, Single), Part::Ja3Hash),
+        (
+            buffer("ja3s.string", ToClient, HELLO, Single),
+            Part::Ja3String,
+        ),
+        (buffer("ja4.hash", ToServer, HELLO, Single), Part::Ja4),
+        (
+            buffer("tls.cert_subject", ToServer, CERTIFICATES, Single),
+            Part::Subject,
+        ),
+        (
+            buffer("tls.cert_subject", ToClient, CERTIFICATES, Single),
+            Part::Subject,
+        ),
+        (
+            buffer("tls.cert_issuer", ToServer, CERTIFICATES, Single),
+            Part::Issuer,
+        ),
+        (
+            buffer("tls.cert_issuer", ToClient, CERTIFICATES, Single),
+            Part::Issuer,
+        ),
+        (
+            buffer("tls.cert_serial", ToServer, CERTIFICATES, Single),
+            Part::Serial,
+        ),
+        (
+            buffer("tls.cert_serial", ToClient, CERTIFICATES, Single),
+            Part::Serial,
+        ),
+        (
+            buffer("tls.cert_fingerprint", ToServer, CERTIFICATES, Single),
+            Part::Fingerprint,
+        ),
+        (
+            buffer("tls.cert_fingerprint", ToClient, CERTIFICATES, Single),
+            Part::Fingerprint,
+        ),
+        (
+            buffer("tls.certs", ToServer, CERTIFICATES, Multiple),
+            Part::Certificates,
+        ),
+        (
+            buffer("tls.certs", ToClient, CERTIFICATES, Multiple),
+            Part::Certificates,
+        ),
+        (
+            buffer("tls.subjectaltname", ToClient, CERTIFICATES, Multiple),
+            Part::AlternativeNames,
+        ),
+    ]
+};
+
+const BUFFERS: [BufferSpec; PARTS.len()] = {
+    let mut specs = [PARTS[0].0; PARTS.len()];
+    let mut index = 0;
+    while index < PARTS.len() {
+        specs[index] = PARTS[index].0;
+        index += 1;
+    }
+    specs
+};
+
+const fn number(
+    keyword: &'static str,
+    direction: Option<FlowDirection>,
+    progress: Progress,
+) -> NumberSpec {
+    NumberSpec {
+        keyword,
+        direction,
+        progress,
+    }
+}
+
+const NUMBERS: &[NumberSpec] = &[
+    number("tls.version", None, HELLO),
+    number("tls.cert_notbefore", Some(ToClient), CERTIFICATES),
+    number("tls.cert_notafter", Some(ToClient), CERTIFICATES),
+    number("tls.cert_chain_len", Some(ToClient), CERTIFICATES),
+];
+
+impl Protocol for Tls {
+    fn name(&self) -> &'static str {
+        "tls"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["ssl"]
+    }
+
+    fn transports(&self) -> Transports {
+        Transports::Tcp
+    }
+
+    fn buffers(&self) -> &'static [BufferSpec] {
+        const STATIC: &[BufferSpec] = &BUFFERS;
+        STATIC
+    }
+
+    fn numbers(&self) -> &'static [NumberSpec] {
+        NUMBERS
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        EVENTS
+    }
+
+    fn probe(&self, start: &Start<'_>) -> Probe {
+        record::probe(start.direction, start.bytes)
+    }
+
+    fn complete(&self, _: FlowDirection) -> Progress {
+        ENCRYPTED
+    }
+
+    fn open(&self, limits: &Limits) -> Box<dyn Parser> {
+        Box::new(TlsParser::new(limits))
+    }
+}

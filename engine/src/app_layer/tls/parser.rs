@@ -1,0 +1,234 @@
+//! TLS in one flow: one transaction, two sides.
+
+use crate::app_layer::{
+    AppEvent, BufferBytes, BufferId, Fields, Input, Limits, Parser, Progress, Status, Transaction,
+};
+use crate::event::FlowDirection;
+
+use super::side::Side;
+use super::{ENCRYPTED, Event, PARTS, Part};
+
+/// TLS in one flow.
+#[derive(Debug)]
+pub(super) struct TlsParser {
+    session: Session,
+    /// The transaction is there from the first byte on until it is retired.
+    live: bool,
+    /// It was retired: nothing of the flow is of interest any more.
+    over: bool,
+}
+
+/// The flow's transaction.
+#[derive(Debug, Default)]
+struct Session {
+    sides: [Side; 2],
+    events: Vec<AppEvent>,
+}
+
+impl TlsParser {
+    pub(super) fn new(_: &Limits) -> Self {
+        Self {
+            session: Session::default(),
+            live: false,
+            over: false,
+        }
+    }
+}
+
+fn index(direction: FlowDirection) -> usize {
+    usize::from(direction == FlowDirection::ToClient)
+}
+
+impl Session {
+    fn side(&self, direction: FlowDirection) -> &Side {
+        &self.sides[index(direction)]
+    }
+
+    /// The version agreed on: the server's choice, or what the client offers while there is none.
+    fn version(&self) -> u16 {
+        let [client, server] = &self.sides;
+        if server.hello.version == 0 {
+            client.hello.version
+        } else {
+            server.hello.version
+        }
+    }
+}
+
+impl Parser for TlsParser {
+    fn parse(&mut self, input: &Input<'_>) -> Status {
+        if self.over {
+            return Status::Opaque;
+        }
+        self.live = true;
+        let Session { sides, events } = &mut self.session;
+        let mut raise = |event: Event| {
+            let event = AppEvent(event as u8);
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        };
+        let taken = sides[index(input.direction)].take(input.direction, input.bytes, &mut raise);
+        if !taken {
+            return Status::Failed;
+        }
+        if self
+            .session
+            .sides
+            .iter()
+            .all(|side| side.progress() >= ENCRYPTED)
+        {
+            Status::Opaque
+        } else {
+            Status::Continue
+        }
+    }
+
+    fn gap(&mut self, direction: FlowDirection, _: u64) -> Status {
+        self.session.sides[index(direction)].stop();
+        Status::Continue
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.live)
+    }
+
+    fn transaction(&self, index: usize) -> Option<&dyn Transaction> {
+        (self.live && index == 0).then_some(&self.session as &dyn Transaction)
+    }
+
+    fn inspected(&mut self, _: FlowDirection) {}
+
+    fn retire(&mut self) {
+        self.live = false;
+        self.over = true;
+    }
+
+    fn reset(&mut self) {
+        self.session.sides.iter_mut().for_each(Side::clear);
+        self.session.events.clear();
+        self.live = false;
+        self.over = false;
+    }
+}
+
+impl Transaction for Session {
+    fn id(&self) -> u64 {
+        0
+    }
+
+    fn progress(&self, direction: FlowDirection) -> Progress {
+        self.side(direction).progress()
+    }
+
+    fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>> {
+        let (spec, part) = PARTS.get(id.index())?;
+        let side = self.side(spec.direction);
+        let (hello, certificates) = (&side.hello, &side.certificates);
+        let has_hello = hello.ja3_hash.is_some();
+        let bytes: &[u8] = match part {
+            Part::Sni => &hello.sni,
+            Part::Alpn => return hello.alpn.get(index).map(|name| BufferBytes::whole(name)),
+            Part::Random if has_hello => &hello.random,
+            Part::RandomTime if has_hello => &hello.random[..4],
+            Part::RandomBytes if has_hello => &hello.random[4..],
+            Part::Random | Part::RandomTime | Part::RandomBytes => return None,
+            Part::Ja3Hash => hello.ja3_hash.as_ref()?,
+            Part::Ja3String => &hello.ja3,
+            Part::Ja4 => &hello.ja4,
+            Part::Subject => &certificates.subject,
+            Part::Issuer => &certificates.issuer,
+            Part::Serial => &certificates.serial,
+            Part::Fingerprint => &certificates.fingerprint,
+            Part::Certificates => {
+                return certificates
+                    .chain
+                    .get(index)
+                    .map(|der| BufferBytes::whole(der));
+            }
+            Part::AlternativeNames => {
+                return certificates
+                    .alternative_names
+                    .get(index)
+                    .map(|name| BufferBytes::whole(name));
+            }
+        };
+        (index == 0 && !bytes.is_empty()).then(|| BufferBytes::whole(bytes))
+    }
+
+    fn number(&self, keyword: &str, index: usize) -> Option<u64> {
+        let certificates = &self.sides[1].certificates;
+        let seconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0);
+        match (keyword, index) {
+            ("tls.version", 0) => Some(self.version())
+                .filter(|version| *version != 0)
+                .map(u64::from),
+            ("tls.cert_notbefore", 0) => certificates.validity.map(|(from, _)| seconds(from)),
+            ("tls.cert_notafter", 0) => certificates.validity.map(|(_, until)| seconds(until)),
+            ("tls.cert_chain_len", 0) => u64::try_from(certificates.chain.len()).ok(),
+            _ => None,
+        }
+    }
+
+    fn events(&self) -> &[AppEvent] {
+        &self.events
+    }
+
+    fn describe(&self, fields: &mut dyn Fields) {
+        let [client, server] = &self.sides;
+        let certificates = &server.certificates;
+        for (name, value) in [
+            ("subject", &certificates.subject),
+            ("issuerdn", &certificates.issuer),
+            ("serial", &certificates.serial),
+            ("fingerprint", &certificates.fingerprint),
+            ("sni", &client.hello.sni),
+        ] {
+            if !value.is_empty() {
+                fields.text(name, value);
+            }
+        }
+        fields.text("version", version_name(self.version()).as_bytes());
+        if let Some((from, until)) = certificates.validity {
+            fields.number("notbefore", u64::try_from(from).unwrap_or(0));
+            fields.number("notafter", u64::try_from(until).unwrap_or(0));
+        }
+        for (name, hello) in [("ja3", &client.hello), ("ja3s", &server.hello)] {
+            if let Some(hash) = &hello.ja3_hash {
+                fields.object(name, &mut |fields| {
+                    fields.text("hash", hash);
+                    fields.text("string", &hello.ja3);
+                });
+            }
+        }
+        if !client.hello.ja4.is_empty() {
+            fields.text("ja4", &client.hello.ja4);
+        }
+        for (name, hello) in [
+            ("client_alpns", &client.hello),
+            ("server_alpns", &server.hello),
+        ] {
+            if !hello.alpn.is_empty() {
+                fields.list(name, hello.alpn.len(), &mut |index, fields| {
+                    fields.text("", hello.alpn.get(index).map_or(&[], Vec::as_slice));
+                });
+            }
+        }
+    }
+}
+
+fn version_name(version: u16) -> String {
+    match version {
+        0 => "UNDETERMINED".to_owned(),
+        0x0002 => "SSLv2".to_owned(),
+        0x0300 => "SSLv3".to_owned(),
+        0x0301 => "TLSv1".to_owned(),
+        0x0302 => "TLS 1.1".to_owned(),
+        0x0303 => "TLS 1.2".to_owned(),
+        0x0304 => "TLS 1.3".to_owned(),
+        other => format!("0x{other:04x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
