@@ -76,6 +76,14 @@ pub struct Attachment {
     pub pod: Pod,
     /// How it was wired.
     pub policy: WiredPolicy,
+    /// Whether the sources of its frames are checked. Needed to wire it again.
+    #[serde(default = "checked")]
+    pub anti_spoof: bool,
+}
+
+/// A record that does not say is of a pod that is checked.
+fn checked() -> bool {
+    true
 }
 
 /// [`Attachment::version`] that this build writes.

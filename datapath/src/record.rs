@@ -153,6 +153,16 @@ impl RecordStore {
         read_file(&self.path_of(key))
     }
 
+    /// Whether there is a record file for this tag, readable or not.
+    #[must_use]
+    pub fn has(&self, tag: &KeyTag) -> bool {
+        // A tag from the kernel may be any text; a record's file name holds no slash and no leading dot.
+        let name = tag.as_str();
+        !name.contains('/')
+            && !name.starts_with('.')
+            && self.directory().join(format!("{name}{SUFFIX}")).exists()
+    }
+
     /// The record in one file, for a reader that watches [`Self::directory`]. `None`: the file is gone, or its
     /// name is not that of a record.
     ///

@@ -129,6 +129,7 @@ impl<'a> Request<'a> {
             ips: self.prev_result.pod_ips(&self.key.ifname),
             pod: self.pod.clone(),
             policy: self.policy.wired.clone(),
+            anti_spoof: self.policy.anti_spoof,
         }
     }
 

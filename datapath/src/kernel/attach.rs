@@ -92,8 +92,10 @@ impl Kernel {
         self.remove_where(|found| *found == tag)
     }
 
-    /// Removes every attachment's chains and addresses that `keep` does not name; `true` if there were any. For
-    /// the enforcer's reconciliation with the records.
+    /// Removes every attachment's chains and addresses that `keep` does not name; `true` if there were any.
+    ///
+    /// `keep` is asked after the chain was seen and must answer from the records as they are then, not from a
+    /// snapshot: plugins attach meanwhile.
     ///
     /// # Errors
     /// [`KernelError`], never because there was nothing.

@@ -8,10 +8,12 @@ mod attach;
 mod error;
 mod lease;
 mod node;
+mod reconcile;
 mod rules;
 mod status;
 
 pub use error::KernelError;
+pub use reconcile::Reconciled;
 
 use crate::attachment::AttachmentKey;
 use crate::layout::TABLE;

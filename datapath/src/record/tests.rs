@@ -42,6 +42,7 @@ fn record(network: &str, container_id: &str) -> Attachment {
         host_ifindex: 7,
         pod_mac: "02:00:00:00:00:01".to_owned(),
         link_local: None,
+        anti_spoof: true,
         ips: vec![Ipv4Addr::new(10, 0, 0, 2).into()],
         pod: Pod::default(),
         policy: WiredPolicy {

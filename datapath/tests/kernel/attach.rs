@@ -40,6 +40,7 @@ fn attachment(number: usize) -> Attachment {
         host_ifname,
         pod_mac: "02:00:00:00:00:01".to_owned(),
         link_local: None,
+        anti_spoof: true,
         ips: vec![
             format!("10.1.{}.{}", number / 250, number % 250 + 1)
                 .parse()

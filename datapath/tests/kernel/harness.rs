@@ -162,6 +162,7 @@ pub(crate) fn pod(number: u8, fail_mode: FailMode) -> TestPod {
         host_ifname,
         pod_mac,
         link_local: None,
+        anti_spoof: true,
         ips: vec![v4, v6],
         pod: Pod::default(),
         policy: WiredPolicy {

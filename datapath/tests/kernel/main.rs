@@ -13,4 +13,5 @@ mod frames;
 mod harness;
 mod node;
 mod peer;
+mod reconcile;
 mod traffic;

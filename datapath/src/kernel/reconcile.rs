@@ -1,0 +1,105 @@
+//! Brings the kernel in line with the records: after `nft flush ruleset`, a lost DEL, a crash in between.
+//!
+//! Plugins may run meanwhile. A record is written before its chains and removed after them, both under the
+//! network's lock; so an attachment is wired here under that lock and only if its record is still there, and
+//! chains are removed only if, after they were seen, there is no record of theirs.
+
+use super::{AntiSpoof, Kernel, KernelError};
+use crate::attachment::Attachment;
+use crate::layout::{FROM_POD_PREFIX, TO_POD_PREFIX};
+use crate::record::{RecordError, RecordStore};
+use crate::tag::KeyTag;
+
+/// What [`Kernel::reconcile`] found and did.
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// Attachments that had lost their chains and have them again.
+    pub rewired: Vec<Attachment>,
+    /// Attachments whose host interface is gone or another device by now: chains and addresses were removed, the
+    /// record is left for DEL or GC.
+    pub gone: Vec<Attachment>,
+    /// Chains or addresses without a record were removed.
+    pub swept: bool,
+    /// Records that could not be read: their chains were left alone.
+    pub unreadable: Vec<RecordError>,
+    /// Attachments that could not be wired, and why.
+    pub failed: Vec<(Attachment, String)>,
+}
+
+impl Kernel {
+    /// Ensures the node's part, wires the attachments that have a record and no chains, and removes chains and
+    /// addresses that have no record. Cheap enough for every few seconds: asks for chains, not
+    /// rules.
+    ///
+    /// # Errors
+    /// [`KernelError`] when the node's part cannot be ensured or listed; trouble with single attachments is in the
+    /// result.
+    pub fn reconcile(&mut self, store: &RecordStore) -> Result<Reconciled, KernelError> {
+        self.ensure_node()?;
+        let (records, unreadable) = store.load_all();
+        let mut result = Reconciled {
+            unreadable,
+            ..Reconciled::default()
+        };
+        for record in records {
+            self.reconcile_one(store, record, &mut result)?;
+        }
+        result.swept = self.sweep(|tag| store.has(tag))?;
+        Ok(result)
+    }
+
+    fn reconcile_one(
+        &mut self,
+        store: &RecordStore,
+        record: Attachment,
+        result: &mut Reconciled,
+    ) -> Result<(), KernelError> {
+        let present = self
+            .links
+            .by_name(&record.host_ifname)?
+            .is_some_and(|link| link.index == record.host_ifindex);
+        if present && self.is_wired(&record)? {
+            return Ok(());
+        }
+        let still_recorded = |record: &Attachment| {
+            let lock = store.lock(&record.key.network)?;
+            Ok::<_, RecordError>((lock, store.read(&record.key)?.as_ref() == Some(record)))
+        };
+        let _lock = match still_recorded(&record) {
+            Ok((lock, true)) => lock,
+            // Detached or attached anew meanwhile: whoever did that has wired it.
+            Ok((_, false)) => return Ok(()),
+            Err(error) => {
+                result.failed.push((record, error.to_string()));
+                return Ok(());
+            }
+        };
+        if !present {
+            self.detach(&record)?;
+            result.gone.push(record);
+            return Ok(());
+        }
+        let anti_spoof = if record.anti_spoof {
+            AntiSpoof::On
+        } else {
+            AntiSpoof::Off
+        };
+        match self.attach(&record, anti_spoof) {
+            Ok(()) => result.rewired.push(record),
+            Err(error) => result.failed.push((record, error.to_string())),
+        }
+        Ok(())
+    }
+
+    /// Both chains are there and bear this attachment's tag.
+    fn is_wired(&mut self, record: &Attachment) -> Result<bool, KernelError> {
+        let tag = KeyTag::of(&record.key);
+        for prefix in [FROM_POD_PREFIX, TO_POD_PREFIX] {
+            let chain = self.nft.chain(&format!("{prefix}{}", record.host_ifname))?;
+            if chain.and_then(|chain| chain.comment).as_deref() != Some(tag.as_str()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,99 @@
+//! Kernel and records drift apart and are brought together.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use weir_datapath::kernel::AntiSpoof;
+use weir_datapath::policy::FailMode;
+use weir_datapath::record::RecordStore;
+
+use crate::harness::{datagram_arrives, datagram_stays_away, in_node, ip, nft, two_pods};
+
+struct RunDir(PathBuf);
+
+impl RunDir {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("weir-reconcile-{}-{name}", std::process::id()));
+        Self(path)
+    }
+
+    fn store(&self) -> RecordStore {
+        RecordStore::new(&self.0)
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_flushed_rule_set_is_wired_again_as_recorded() {
+    in_node(|| {
+        let run = RunDir::new("flush");
+        let store = run.store();
+        let (mut kernel, mut one, mut two) = two_pods(FailMode::Closed);
+        one.attachment.anti_spoof = false;
+        two.attachment.policy.fail_mode = FailMode::Closed;
+        store.write(&one.attachment).unwrap();
+        store.write(&two.attachment).unwrap();
+        kernel.attach(&one.attachment, AntiSpoof::Off).unwrap();
+        let before = nft("list ruleset");
+        let settled = kernel.reconcile(&store).unwrap();
+        assert!(settled.rewired.is_empty() && settled.gone.is_empty() && !settled.swept);
+        assert_eq!(nft("list ruleset"), before);
+
+        nft("flush ruleset");
+        assert!(
+            datagram_arrives(&one.netns, &two.netns, two.v4),
+            "unguarded"
+        );
+        let mended = kernel.reconcile(&store).unwrap();
+        assert_eq!(mended.rewired.len(), 2, "{mended:?}");
+        assert!(mended.failed.is_empty(), "{mended:?}");
+        assert!(datagram_stays_away(&one.netns, &two.netns, two.v4));
+        assert!(!nft("list chain netdev weir from-vp11").contains("goto spoofed"));
+        assert!(nft("list chain netdev weir from-vp12").contains("goto spoofed"));
+        kernel.renew_lease(Duration::from_millis(100)).unwrap();
+    });
+}
+
+#[test]
+fn chains_without_a_record_and_records_without_a_device_are_cleared() {
+    in_node(|| {
+        let run = RunDir::new("stale");
+        let store = run.store();
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        store.write(&two.attachment).unwrap();
+        let result = kernel.reconcile(&store).unwrap();
+        assert!(result.swept);
+        assert!(kernel.wired_interface("vp11").unwrap().is_none());
+        assert!(kernel.wired_interface("vp12").unwrap().is_some());
+
+        ip("link del vp12");
+        let result = kernel.reconcile(&store).unwrap();
+        assert_eq!(result.gone, vec![two.attachment.clone()]);
+        assert!(kernel.wired().unwrap().is_empty());
+        assert!(!nft("list set netdev weir local4").contains("10.66.0.12"));
+        assert!(store.read(&two.attachment.key).unwrap().is_some());
+        drop(one);
+    });
+}
+
+#[test]
+fn an_unreadable_record_keeps_its_chains() {
+    in_node(|| {
+        let run = RunDir::new("unreadable");
+        let store = run.store();
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        store.write(&two.attachment).unwrap();
+        fs::write(store.path_of(&one.attachment.key), "{").unwrap();
+        let result = kernel.reconcile(&store).unwrap();
+        assert_eq!(result.unreadable.len(), 1);
+        assert!(!result.swept);
+        assert!(kernel.wired_interface("vp11").unwrap().is_some());
+    });
+}
