@@ -69,6 +69,16 @@ pub enum KernelError {
         /// Index found, or `none`.
         found: String,
     },
+    /// The capture pair changes faster than it can be set up.
+    #[error(
+        "device `{name}` kept changing in {attempts} attempts to set it up; check what else manages it"
+    )]
+    Unstable {
+        /// Device name.
+        name: &'static str,
+        /// Attempts made.
+        attempts: u32,
+    },
     /// A device of one of weir's names is someone else's.
     #[error("device `{name}` exists and is of kind `{kind}`, not weir's veth; rename or delete it")]
     ForeignDevice {
@@ -110,10 +120,7 @@ impl From<LinkError> for KernelError {
                 source,
             },
             LinkError::Foreign { name, kind } => Self::ForeignDevice { name, kind },
-            LinkError::Unstable(name) => Self::Contended {
-                action: format!("set up device `{name}`"),
-                attempts: 0,
-            },
+            LinkError::Unstable { name, attempts } => Self::Unstable { name, attempts },
         }
     }
 }

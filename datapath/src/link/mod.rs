@@ -46,8 +46,13 @@ pub(crate) enum LinkError {
         kind: String,
     },
     /// Somebody keeps deleting what is created.
-    #[error("the capture pair keeps disappearing; check what else manages device `{0}`")]
-    Unstable(&'static str),
+    #[error("the capture pair keeps changing; check what else manages device `{name}`")]
+    Unstable {
+        /// Device name.
+        name: &'static str,
+        /// Attempts made.
+        attempts: u32,
+    },
 }
 
 impl LinkError {

@@ -80,7 +80,10 @@ pub(crate) fn ensure(links: &mut Links) -> Result<Pair, LinkError> {
             return Ok(pair);
         }
     }
-    Err(LinkError::Unstable(CAPTURE_KERNEL_END))
+    Err(LinkError::Unstable {
+        name: CAPTURE_KERNEL_END,
+        attempts: ATTEMPTS,
+    })
 }
 
 /// Deletes the pair, or what is left of it.

@@ -1,7 +1,7 @@
 //! The fate of real packets between two pods on a bridge, and between pod and host.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use weir_datapath::policy::FailMode;
 
 use crate::frames::{ethernet, send, udp4};
 use crate::harness::{
-    accept_all, datagram_arrives, datagram_stays_away, in_node, nft, seen, two_pods,
+    Netns, accept_all, datagram_arrives, datagram_stays_away, in_node, nft, seen, two_pods,
 };
 
 #[test]
@@ -90,7 +90,7 @@ fn from_pod_to_host_each_packet_is_held_once_at_the_sender() {
         accept_all(&[&one, &two]);
         kernel.renew_lease(Duration::from_secs(60)).unwrap();
         // In the node's own namespace: this thread's.
-        let node = crate::harness::Netns::current();
+        let node = Netns::current();
         assert!(datagram_arrives(
             &one.netns,
             &node,
@@ -188,37 +188,57 @@ fn streams_pass_whole_as_super_packets() {
         let (mut kernel, one, two) = two_pods(FailMode::Closed);
         accept_all(&[&one, &two]);
         kernel.renew_lease(Duration::from_secs(60)).unwrap();
-        for address in [two.v4, two.v6] {
-            let before = kernel.counters().unwrap().held_to_pod;
-            let listener = two.netns.run(|| TcpListener::bind((address, 0)).unwrap());
-            let target = listener.local_addr().unwrap();
-            let received = thread::scope(|scope| {
-                scope.spawn(|| {
-                    one.netns.run(|| {
-                        let mut stream = TcpStream::connect(target).unwrap();
-                        stream.write_all(&pattern()).unwrap();
-                    });
-                });
-                let mut received = Vec::new();
-                let (mut stream, _) = listener.accept().unwrap();
-                stream.read_to_end(&mut received).unwrap();
-                received
-            });
+        let node = Netns::current();
+        let host = ["10.66.0.1", "fd66::1"].map(|address| address.parse().unwrap());
+        for (receiver, address) in [
+            (&two.netns, two.v4),
+            (&two.netns, two.v6),
+            (&node, host[0]),
+            (&node, host[1]),
+        ] {
+            let before = held(&mut kernel);
+            let received = stream(&one.netns, receiver, address);
             assert!(received == pattern(), "{address}: content differs");
-            let after = kernel.counters().unwrap().held_to_pod;
-            let (packets, bytes) = (after.packets - before.packets, after.bytes - before.bytes);
+            let after = held(&mut kernel);
+            let (packets, bytes) = (after.0 - before.0, after.1 - before.1);
+            assert!(bytes >= 2_000_000, "{address}: {bytes} bytes were held");
             assert!(
                 bytes / packets > 5000,
-                "{packets} packets for {bytes} bytes: not super-packets"
+                "{address}: {packets} packets for {bytes} bytes are no super-packets"
             );
         }
         assert_eq!(seen().2, 0, "frames without a pod's mark");
     });
 }
 
-/// 8 MB that repeat nowhere within a frame.
+/// Packets and bytes held so far.
+fn held(kernel: &mut Kernel) -> (u64, u64) {
+    let counters = kernel.counters().unwrap();
+    let (from, to) = (counters.held_from_pod, counters.held_to_pod);
+    (from.packets + to.packets, from.bytes + to.bytes)
+}
+
+/// Sends [`pattern`] over TCP; what the receiver read.
+fn stream(from: &Netns, to: &Netns, address: IpAddr) -> Vec<u8> {
+    let listener = to.run(|| TcpListener::bind((address, 0)).unwrap());
+    let target = listener.local_addr().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            from.run(|| {
+                let mut stream = TcpStream::connect(target).unwrap();
+                stream.write_all(&pattern()).unwrap();
+            });
+        });
+        let mut received = Vec::new();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_to_end(&mut received).unwrap();
+        received
+    })
+}
+
+/// 2 MB that repeat nowhere within a frame.
 fn pattern() -> Vec<u8> {
-    (0..2_000_000u32)
+    (0..500_000u32)
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes())
         .collect()
 }
@@ -232,5 +252,58 @@ fn a_lease_that_runs_out_lets_open_pods_talk_again() {
         thread::sleep(Duration::from_millis(300));
         assert!(datagram_arrives(&one.netns, &two.netns, two.v4));
         assert_eq!(kernel.counters().unwrap().fail_open.packets, 1);
+    });
+}
+
+#[test]
+fn a_pod_cannot_forge_the_settled_mark() {
+    in_node(|| {
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        kernel.renew_lease(Duration::from_secs(60)).unwrap();
+        one.netns.run(|| {
+            nft("table netdev forge {
+                    chain leaving {
+                        type filter hook egress device eth0 priority 1;
+                        meta mark set 0x1000
+                    }
+                }");
+        });
+        assert!(datagram_stays_away(&one.netns, &two.netns, two.v4));
+        let wired = kernel.wired().unwrap();
+        assert!(
+            wired
+                .iter()
+                .all(|wired| wired.counters.settled.packets == 0)
+        );
+        assert_eq!(kernel.counters().unwrap().held_to_pod.packets, 1);
+    });
+}
+
+#[test]
+fn a_frame_flooded_to_many_is_held_once() {
+    in_node(|| {
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        accept_all(&[&one, &two]);
+        kernel.renew_lease(Duration::from_secs(60)).unwrap();
+        let group = Ipv4Addr::new(239, 1, 2, 3);
+        let receiver = two.netns.run(|| {
+            let socket = UdpSocket::bind((group, 4000)).unwrap();
+            socket
+                .join_multicast_v4(&group, &Ipv4Addr::new(10, 66, 0, 12))
+                .unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_secs(2)))
+                .unwrap();
+            socket
+        });
+        one.netns.run(|| {
+            let sender = UdpSocket::bind("10.66.0.11:0").unwrap();
+            sender.send_to(b"attack", (group, 4000)).unwrap();
+        });
+        assert!(receiver.recv(&mut [0; 16]).is_ok());
+        assert_eq!(seen(), (1, 0, 0));
+        let counters = kernel.counters().unwrap();
+        assert_eq!(counters.held_from_pod.packets, 1, "{counters:?}");
+        assert_eq!(counters.held_to_pod.packets, 0, "{counters:?}");
     });
 }
