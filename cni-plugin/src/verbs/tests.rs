@@ -211,7 +211,8 @@ fn unsupported_networks_are_errors_unless_skipped() {
         ifname: "eth0".to_owned(),
         peer: 3,
     };
-    let cases: [(fn() -> PeerError, u32, &str); 3] = [
+    type Unsupported = (fn() -> PeerError, u32, &'static str);
+    let cases: [Unsupported; 3] = [
         (not_veth, code::NO_HOST_INTERFACE, "macvlan"),
         (host_network, code::INVALID_NETNS, "host"),
         (elsewhere, code::NO_HOST_INTERFACE, "peer"),
