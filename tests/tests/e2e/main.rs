@@ -16,6 +16,7 @@ mod bulk;
 mod evasion;
 mod fail_modes;
 mod harness;
+mod install;
 mod lab;
 mod lifecycle;
 mod path;

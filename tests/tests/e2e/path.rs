@@ -62,6 +62,11 @@ impl Path<'_> {
             2 * DATAGRAMS,
             after.growth(&before, "")
         );
+        let diverted = held_by_kernel(&after)? - held_by_kernel(&before)?;
+        ensure!(
+            diverted == 2 * DATAGRAMS,
+            "the kernel diverted {diverted} frames"
+        );
         ensure_nothing_dropped(&after, &before)
     }
 
@@ -114,6 +119,11 @@ impl Path<'_> {
         ensure!(&buffer[..count] == b"benign");
         Ok(())
     }
+}
+
+/// Frames that the kernel diverted to the enforcer, by its own count.
+fn held_by_kernel(status: &Status) -> Result<u64> {
+    Ok(status.counter("held_from_pod.packets")? + status.counter("held_to_pod.packets")?)
 }
 
 fn ensure_nothing_dropped(after: &Status, before: &Status) -> Result<()> {
