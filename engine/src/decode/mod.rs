@@ -17,6 +17,8 @@
 mod bytes;
 pub mod checksum;
 mod event;
+#[cfg(test)]
+mod fault_tests;
 mod icmp;
 mod icmp_types;
 mod igmp;
@@ -26,11 +28,19 @@ mod ipv6;
 mod ipv6_options;
 mod link;
 mod mpls;
+#[cfg(test)]
+mod oracle_tests;
 mod ppp;
 mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod tunnel;
 mod tunnel_gre;
+#[cfg(test)]
+mod tunnel_tests;
 
 pub use event::{DecodeEvent, Events, Judgement};
 pub use tunnel::{Inner, MAX_TUNNEL_DEPTH, inner};

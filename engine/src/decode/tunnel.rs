@@ -3,7 +3,8 @@
 //!
 //! The outer packet is a packet of its own; what it carries is decoded as another view of the same
 //! frame, one tunnel at a time, so that both are inspected. A tunnel over UDP is known by nothing but
-//! its port, which any application may use: where the bytes do not read as that tunnel, there is none.
+//! its port, which any application may use: where the bytes do not read as that tunnel with an IP or
+//! ARP packet in it, there is none.
 //! ESP cannot be looked into.
 
 use crate::packet::{Network, Packet, Transport};
@@ -96,8 +97,8 @@ fn by_port<'a>(outer: &Packet<'a>, source: u16, destination: u16) -> Option<Inne
         return None;
     }
     match read(&mut packet, outer.payload_start)? {
-        Ok(()) => Some(finish(packet, Ok(()))),
-        Err(_) => None,
+        Ok(()) if packet.network != Network::Other => Some(finish(packet, Ok(()))),
+        _ => None,
     }
 }
 

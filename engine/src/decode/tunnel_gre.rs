@@ -4,7 +4,7 @@ use crate::packet::Packet;
 
 use super::bytes::{byte, u16_at};
 use super::link::{self, rest};
-use super::{DecodeEvent, Events, MAX_LINK_LAYERS, Step};
+use super::{DecodeEvent, Events, MAX_LINK_LAYERS, Step, ppp};
 
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
@@ -119,6 +119,7 @@ pub(super) fn carried(packet: &mut Packet<'_>, carried: Carried, at: usize) -> S
         ERSPAN => link::ethernet(packet, next),
         // PPTP acknowledgements carry nothing.
         link::PPP if rest(packet, next).is_empty() => link::other(packet, next),
+        link::PPP => ppp::hdlc(packet, next),
         kind => link::ether_type(packet, kind, next),
     }
 }

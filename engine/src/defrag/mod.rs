@@ -34,11 +34,15 @@ mod assemble;
 mod datagram;
 mod key;
 mod limits;
+#[cfg(test)]
+mod model_tests;
 mod overlap;
 mod parts;
 mod slots;
 mod sound;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use datagram::Datagram;
 pub use limits::DefragLimits;
