@@ -69,7 +69,7 @@ impl Tcp {
         let (me, peer) = self.halves_mut(direction);
         let at = me.offset(segment.start);
         let end = at + segment.length;
-        if let Some(hole_end) = me.hole_end(at) {
+        if let Some(hole_end) = me.hole_end((segment.length > 0).then_some(at)) {
             me.data.skip_to(hole_end);
             counters.gaps += 1;
             events.insert(StreamEvent::SequenceGap);

@@ -207,11 +207,11 @@ impl Half {
         }
     }
 
-    /// Offset up to which bytes were received that were never seen here, given where the next known
-    /// bytes start.
-    pub(crate) fn hole_end(&self, segment_start: i64) -> Option<i64> {
+    /// Offset up to which bytes were received that were never seen here, given where the data of a
+    /// segment starts.
+    pub(crate) fn hole_end(&self, data_start: Option<i64>) -> Option<i64> {
         let next = self.data.next();
-        let known = [Some(segment_start), self.data.first_piece()];
+        let known = [data_start, self.data.first_piece()];
         let end = known.into_iter().flatten().filter(|at| *at > next).min()?;
         (self.claimed >= end).then_some(end)
     }

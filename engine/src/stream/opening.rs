@@ -218,11 +218,16 @@ impl Tcp {
             return Admission::Refused(StreamEvent::OutOfWindow);
         }
         let fast_open = peer.end > 0 && peer.offset(ack) > 0;
-        let injected = direction == FlowDirection::ToClient && !me.syn_acked && !fast_open;
+        let answered = me.syn_acked || peer.origin != Origin::Syn;
+        let injected = direction == FlowDirection::ToClient && !answered && !fast_open;
         if injected && segment.length > 0 {
             return Admission::Refused(StreamEvent::HandshakeDataInjected);
         }
         peer.syn_acked = true;
+        if peer.origin != Origin::Syn {
+            // It goes on, so its SYN-ACK was acknowledged: on a way that does not lead past here.
+            self.state = State::Established;
+        }
         self.update(segment, arrival, events);
         self.complete();
         Admission::Taken

@@ -109,19 +109,20 @@ impl Reassembly {
         space: Space<'_>,
     ) -> Result<Stored, Full> {
         self.pending = self.next;
+        self.extend();
         let end = at + length(payload);
         let start = at.max(self.base);
         if start >= end {
-            self.extend();
             return Ok(Stored::default());
         }
-        if start > self.next && !self.has_room_for_piece(start, end, space.pieces) {
+        let out_of_order = start > self.pending;
+        if out_of_order && !self.has_room_for_piece(start, end, space.pieces) {
             return Err(Full::Direction);
         }
         self.make_room(end, space.bytes, space.pool)?;
         let fresh = payload.get(index(start - at)..).unwrap_or_default();
         let mut stored = Stored {
-            out_of_order: start > self.next,
+            out_of_order,
             ..Stored::default()
         };
         if start == self.next && self.pieces.is_empty() {
@@ -129,15 +130,15 @@ impl Reassembly {
         } else {
             self.merge(start, fresh, compare_from, &mut stored);
         }
-        if stored.out_of_order {
+        if out_of_order {
             if self.pieces.capacity() == 0 {
                 self.pieces = space.pool.take_pieces(space.pieces);
             }
             self.insert_piece(start, end);
         } else {
-            self.pending = self.next.max(end);
+            self.pending = self.pending.max(end);
+            self.extend();
         }
-        self.extend();
         Ok(stored)
     }
 
