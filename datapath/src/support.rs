@@ -207,3 +207,40 @@ fn is_unsupported(error: &io::Error) -> bool {
         Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errno: i32) -> LinkError {
+        LinkError::Refused {
+            action: "create device `weir-cap0`".to_owned(),
+            errno,
+            text: None,
+        }
+    }
+
+    #[test]
+    fn what_devices_lack_is_told_apart() {
+        assert_eq!(device_trouble(&refused(libc::EPERM)), Missing::NetAdmin);
+        assert_eq!(device_trouble(&refused(libc::EOPNOTSUPP)), Missing::Veth);
+        assert_eq!(device_trouble(&refused(libc::ENOENT)), Missing::Ethtool);
+        let other = device_trouble(&refused(libc::ENOMEM)).to_string();
+        assert!(
+            other.contains("weir-cap0") && other.contains("memory"),
+            "{other}"
+        );
+    }
+
+    #[test]
+    fn without_the_netdev_family_the_first_missing_thing_is_named() {
+        // A device that does not exist stands for a hook that does not exist: the kernel refuses the chain.
+        let missing = thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("unshare: these tests need root");
+            let mut missing = Vec::new();
+            probe_nft(&mut missing, ("a-name-that-is-too-long", 1));
+            missing
+        });
+        assert_eq!(missing.join().unwrap(), vec![Missing::NetdevFamily]);
+    }
+}

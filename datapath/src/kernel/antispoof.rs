@@ -6,7 +6,8 @@
 //! Router advertisements and redirects are never a pod's to send.
 //!
 //! Limits: an attachment without any address in its record (addresses come later, by another way) is checked
-//! for MAC addresses only. IP packets inside a second VLAN tag, PPPoE or MPLS are not IP to the kernel: they
+//! for MAC addresses only. Addresses that a pod gets besides its recorded ones (by router advertisement, say) are
+//! spoofed: such pods need anti-spoofing off. IP packets inside a second VLAN tag, PPPoE or MPLS are not IP to the kernel: they
 //! are held and judged by the engine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

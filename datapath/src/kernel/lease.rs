@@ -66,3 +66,36 @@ impl Kernel {
         Ok(element.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+
+    /// Both ways to renew, on a kernel that knows both.
+    #[test]
+    fn renewing_extends_the_lease_in_place_and_by_replacement() {
+        for in_place in [false, renews_in_place()] {
+            let body = thread::spawn(move || {
+                unshare(CloneFlags::CLONE_NEWNET).expect("unshare: these tests need root");
+                let mut kernel = Kernel::open().unwrap();
+                kernel.renews_in_place = in_place;
+                kernel.ensure_node().unwrap();
+                for _ in 0..5 {
+                    kernel.renew_lease(Duration::from_millis(200)).unwrap();
+                    thread::sleep(Duration::from_millis(80));
+                    assert!(kernel.lease_alive().unwrap());
+                }
+                // A shorter one takes the place of a longer one.
+                kernel.renew_lease(Duration::from_secs(60)).unwrap();
+                kernel.renew_lease(Duration::from_millis(20)).unwrap();
+                thread::sleep(Duration::from_millis(60));
+                assert!(!kernel.lease_alive().unwrap());
+            });
+            body.join().unwrap();
+        }
+    }
+}

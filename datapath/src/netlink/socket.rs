@@ -308,3 +308,68 @@ fn explanation(flags: u16, payload: &[u8], skip: usize) -> Option<String> {
         .text(ACK_TEXT)
         .map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::Writer;
+
+    fn error_message(errno: i32, text: Option<&str>) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.raw(&errno.to_ne_bytes());
+        writer.raw(&[0; HEADER]);
+        if let Some(text) = text {
+            writer.string(ACK_TEXT, text);
+        }
+        writer.bytes().to_vec()
+    }
+
+    #[test]
+    fn an_acknowledged_last_message_is_success() {
+        let mut outcome = Outcome::default();
+        outcome.note(0, 7, &error_message(0, None), 7);
+        assert!(outcome.finish().is_ok());
+    }
+
+    #[test]
+    fn silence_is_no_success() {
+        let mut outcome = Outcome::default();
+        outcome.note(0, 6, &error_message(0, None), 7);
+        assert!(matches!(outcome.finish(), Err(NetlinkError::Protocol(_))));
+    }
+
+    #[test]
+    fn the_first_error_wins_and_keeps_the_kernels_words() {
+        let mut outcome = Outcome::default();
+        outcome.note(
+            ACK_TLVS,
+            3,
+            &error_message(-libc::EBUSY, Some("device is busy")),
+            7,
+        );
+        outcome.note(0, 4, &error_message(-libc::ENOENT, None), 7);
+        outcome.note(0, 7, &error_message(0, None), 7);
+        let error = outcome.finish().unwrap_err();
+        assert_eq!(error.errno(), Some(libc::EBUSY));
+        assert!(error.to_string().contains("device is busy"), "{error}");
+        assert!(matches!(error, NetlinkError::Refused { sequence: 3, .. }));
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_reported_as_such() {
+        let outcome = Outcome {
+            complete: true,
+            interrupted: true,
+            error: None,
+        };
+        assert_eq!(outcome.finish().unwrap_err().errno(), Some(libc::EINTR));
+    }
+
+    #[test]
+    fn truncated_answers_are_ignored() {
+        let mut outcome = Outcome::default();
+        outcome.note(ACK_TLVS, 7, &[0, 0], 7);
+        outcome.note_done(ACK_TLVS, 6, &[], 7);
+        assert!(outcome.finish().is_err());
+    }
+}
