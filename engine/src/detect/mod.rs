@@ -28,6 +28,8 @@ mod round;
 mod ruleset;
 mod signature;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{
     Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,

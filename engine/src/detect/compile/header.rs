@@ -117,6 +117,7 @@ fn protocol(expr: &ProtocolExpr) -> Result<(Protocol, Option<Scan>), (String, St
         "icmp" => transport(TransportKind::Icmp),
         "icmpv4" | "icmp4" => transport(TransportKind::Icmp4),
         "icmpv6" | "icmp6" => transport(TransportKind::Icmp6),
+        "igmp" => (Protocol::Number(2), None),
         "gre" => (Protocol::Number(47), None),
         "esp" => (Protocol::Number(50), None),
         "ah" => (Protocol::Number(51), None),

@@ -1,0 +1,253 @@
+//! Protocols, addresses, ports, directions, header keywords.
+
+use super::lab::{CLIENT, Lab, SERVER, datagram, icmp, ipv6, request, tcp, tcp_segment};
+use crate::event::{FlowDirection, Volume};
+use crate::frame::Timestamp;
+
+fn hits(rule: &str, frame: &[u8]) -> bool {
+    !Lab::new(rule).packet(frame).is_empty()
+}
+
+#[test]
+fn addresses_and_ports_select_the_packet() {
+    let frame = request(b"x");
+    for (header, expected) in [
+        ("tcp any any -> any any", true),
+        ("tcp 10.0.0.1 any -> any any", true),
+        ("tcp !10.0.0.1 any -> any any", false),
+        ("tcp 10.0.0.2 any -> any any", false),
+        ("tcp 10.0.0.2 any <> any any", true),
+        ("tcp any 80 <> any any", true),
+        ("tcp any 80 -> any any", false),
+        ("tcp any any -> any 80", true),
+        ("tcp any any -> any !80", false),
+        ("tcp any any -> any [1:79,81:]", false),
+        ("tcp any any -> any [!443,!8080]", true),
+        ("tcp any any -> any [1:100,!80]", false),
+        ("tcp any any -> any $HTTP_PORTS", true),
+        ("tcp any any -> any !$HTTP_PORTS", false),
+        ("tcp any :1024 -> any any", true),
+        ("tcp any 1025: -> any any", false),
+        ("tcp [10.0.0.0/24,!10.0.0.1] any -> any any", false),
+        ("tcp [10.0.0.0/24,!10.0.0.2] any -> any any", true),
+        ("tcp $HOME_NET any -> $HOME_NET any", true),
+        ("tcp $EXTERNAL_NET any -> $HOME_NET any", false),
+        ("tcp fd00::/8 any -> any any", false),
+        ("tcp-pkt any any -> any any", true),
+        ("ip any any -> any any", true),
+        ("ip any any -> any 80", true),
+        ("ipv4 any any -> any any", true),
+        ("ipv6 any any -> any any", false),
+        ("udp any any -> any any", false),
+        ("icmp any any -> any any", false),
+        ("pkthdr any any -> any any", true),
+    ] {
+        let rule = format!("alert {header} (dsize:1; sid:1;)");
+        assert_eq!(hits(&rule, &frame), expected, "{header}");
+        let with_content = format!("alert {header} (content:\"x\"; sid:1;)");
+        assert_eq!(
+            hits(&with_content, &frame),
+            expected,
+            "{header} with content"
+        );
+    }
+}
+
+#[test]
+fn protocols_select_the_packet() {
+    let v6 = ipv6(6, &tcp_segment(1024, 80, 0x18, b"x"));
+    let echo6 = ipv6(58, &[128, 0, 0, 0, 0, 1, 0, 2]);
+    let frames = [
+        request(b"x"),
+        v6,
+        datagram(b"x"),
+        icmp(8, 0, &[0, 1, 0, 2]),
+        echo6,
+    ];
+    for (protocol, expected) in [
+        ("tcp", [true, true, false, false, false]),
+        ("udp", [false, false, true, false, false]),
+        ("icmp", [false, false, false, true, true]),
+        ("icmpv6", [false, false, false, false, true]),
+        ("ip", [true; 5]),
+        ("ipv6", [false, true, false, false, true]),
+        ("ipv4", [true, false, true, true, false]),
+    ] {
+        let rule = format!("alert {protocol} any any -> any any (ttl:>0; sid:1;)");
+        for (frame, expected) in frames.iter().zip(expected) {
+            assert_eq!(hits(&rule, frame), expected, "{protocol} {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn ports_say_nothing_of_traffic_without_ports() {
+    let echo = icmp(8, 0, &[0, 1, 0, 2]);
+    assert!(!hits("alert ip any any -> any 0 (itype:8; sid:1;)", &echo));
+    assert!(!hits(
+        "alert ip any any -> any !80 (itype:8; sid:1;)",
+        &echo
+    ));
+    assert!(hits("alert ip any any -> any any (itype:8; sid:1;)", &echo));
+}
+
+#[test]
+fn header_keywords_read_their_field() {
+    let segment = request(b"payload");
+    let echo = icmp(8, 3, &[0x01, 0x02, 0x03, 0x04]);
+    for (options, frame, expected) in [
+        ("ttl:61;", &segment, true),
+        ("ttl:<61;", &segment, false),
+        ("tos:16;", &segment, true),
+        ("tos:x10;", &segment, true),
+        ("tos:!16;", &segment, false),
+        ("id:4660;", &segment, true),
+        ("ip_proto:6;", &segment, true),
+        ("ip_proto:TCP;", &segment, true),
+        ("ip_proto:!udp;", &segment, true),
+        ("fragbits:D;", &segment, true),
+        ("fragbits:M;", &segment, false),
+        ("fragbits:+D;", &segment, true),
+        ("fragbits:!M;", &segment, true),
+        ("fragbits:*MD;", &segment, true),
+        ("fragoffset:0;", &segment, true),
+        ("ipopts:any;", &segment, false),
+        ("flags:PA;", &segment, true),
+        ("flags:A;", &segment, false),
+        ("flags:+A;", &segment, true),
+        ("flags:*SA;", &segment, true),
+        ("flags:!S;", &segment, true),
+        ("flags:A,P;", &segment, true),
+        ("tcp.flags:PA;", &segment, true),
+        ("seq:1000;", &segment, true),
+        ("ack:2000;", &segment, true),
+        ("window:4096;", &segment, true),
+        ("tcp.mss:1460;", &segment, true),
+        ("tcp.mss:<536;", &segment, false),
+        ("sameip;", &segment, false),
+        ("itype:8;", &echo, true),
+        ("itype:>8;", &echo, false),
+        ("icode:3;", &echo, true),
+        ("icmp_id:258;", &echo, true),
+        ("icmp_seq:772;", &echo, true),
+        ("vlan.layers:0;", &segment, true),
+        ("vlan.id:!500;", &segment, false),
+        (
+            "ipv4.hdr; content:\"|3d 06|\"; offset:8; depth:2;",
+            &segment,
+            true,
+        ),
+        ("ipv4.hdr; content:\"payload\";", &segment, false),
+        ("ipv6.hdr; content:\"|06|\";", &segment, false),
+        (
+            "tcp.hdr; content:\"|02 04|\"; offset:20; byte_test:2,=,1460,0,relative;",
+            &segment,
+            true,
+        ),
+        ("tcp.hdr; bsize:24;", &segment, true),
+        ("icmpv4.hdr; content:\"|08 03|\"; startswith;", &echo, true),
+        (
+            "tcp.hdr; bsize:24; content:\"|50|\"; pkt_data; content:\"payload\";",
+            &segment,
+            true,
+        ),
+    ] {
+        let rule = format!("alert ip any any -> any any ({options} sid:1;)");
+        assert_eq!(hits(&rule, frame), expected, "{options}");
+    }
+    let own = tcp(CLIENT, 1, CLIENT, 2, 2, b"");
+    assert!(hits(
+        "alert ip any any -> any any (sameip; flags:S; sid:1;)",
+        &own
+    ));
+}
+
+#[test]
+fn flow_keywords_ask_the_flow() {
+    for (options, expected) in [
+        ("flow:established;", true),
+        ("flow:not_established;", false),
+        ("flow:stateless;", true),
+        ("flow:to_server;", true),
+        ("flow:from_client;", true),
+        ("flow:to_client;", false),
+        ("flow:from_server;", false),
+        ("flow:established,to_server;", true),
+        ("flow:no_frag;", true),
+        ("flow:only_frag;", false),
+        ("flow.age:>20;", true),
+        ("flow.age:<20;", false),
+        ("flow.pkts:toserver,10;", true),
+        ("flow.pkts:toclient,>10;", false),
+        ("flow.pkts:either,20;", false),
+        ("flow.bytes_toserver:>2000;", true),
+        ("flow.bytes:toclient,<10;", true),
+        ("stream_size:client,>,500;", true),
+        ("stream_size:server,>,500;", false),
+        ("stream_size:both,<,1000;", true),
+        ("stream_size:either,=,100;", true),
+    ] {
+        let mut lab = Lab::new(&format!("alert tcp any any -> any any ({options} sid:1;)"));
+        lab.now = Timestamp(30_000_000_000);
+        if let Some(view) = &mut lab.view {
+            view.to_server = Volume {
+                packets: 10,
+                bytes: 2500,
+            };
+            view.to_client = Volume {
+                packets: 5,
+                bytes: 5,
+            };
+            view.stream_bytes = [600, 100];
+        }
+        assert_eq!(
+            !lab.packet(&request(b"x")).is_empty(),
+            expected,
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn without_a_flow_no_direction_and_no_establishment_holds() {
+    for (options, expected) in [
+        ("flow:established;", false),
+        ("flow:to_server;", false),
+        ("flow:to_client;", false),
+        ("flow:stateless;", true),
+        ("flow:not_established;", true),
+        ("dsize:1;", true),
+    ] {
+        let mut lab = Lab::new(&format!("alert tcp any any -> any any ({options} sid:1;)"));
+        lab.view = None;
+        assert_eq!(
+            !lab.packet(&request(b"x")).is_empty(),
+            expected,
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn to_client_rules_meet_packets_to_the_client_only() {
+    let rule = "alert tcp any 80 -> any any (flow:to_client; content:\"x\"; sid:1;)";
+    let mut lab = Lab::new(rule);
+    let reply = tcp(SERVER, 80, CLIENT, 1024, 0x18, b"x");
+    assert!(lab.packet(&reply).is_empty());
+    lab.direction(FlowDirection::ToClient);
+    assert_eq!(lab.packet(&reply), [1]);
+}
+
+#[test]
+fn events_meet_the_rules_that_name_them() {
+    let text = "alert pkthdr any any -> any any (decode-event:ipv4.pkt_too_small; sid:1;)\n\
+        alert tcp any any -> any any (stream-event:pkt_invalid_ack; sid:2;)\n\
+        alert ip any any -> any any (sid:3;)";
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.packet(&request(b"")), [3]);
+    lab.events = vec!["stream.pkt_invalid_ack"];
+    assert_eq!(lab.packet(&request(b"")), [2]);
+    lab.events = vec!["decoder.ipv4.pkt_too_small"];
+    lab.view = None;
+    assert_eq!(lab.packet(&[0x45, 0]), [1]);
+}

@@ -1,0 +1,233 @@
+//! A detector with one flow, fed with frames made here.
+
+use std::sync::Arc;
+
+use weir_policies::vars::Vars;
+
+use crate::decode::decode;
+use crate::detect::{
+    CompileEnv, Compiled, Detector, Effect, FlowState, FlowView, Hit, Inspection, Limits,
+    NoClassifications, RuleSet, StreamView, Variables,
+};
+use crate::event::{FlowDirection, Volume};
+use crate::frame::{
+    AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
+};
+
+pub(super) const CLIENT: [u8; 4] = [10, 0, 0, 1];
+pub(super) const SERVER: [u8; 4] = [10, 0, 0, 2];
+
+struct TestVars(Vars);
+
+impl Variables for TestVars {
+    fn address(&self, name: &str) -> Option<&weir_policies::rule::ast::AddressExpr> {
+        self.0.address(name)
+    }
+
+    fn port(&self, name: &str) -> Option<&weir_policies::rule::ast::PortExpr> {
+        self.0.port(name)
+    }
+}
+
+/// Compiles rule text; the parser must accept all of it.
+pub(super) fn compile(text: &str) -> Compiled {
+    let parsed = weir_policies::parse(text);
+    assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+    let mut vars = Vars::new();
+    vars.set_address("HOME_NET", "[10.0.0.0/8,fd00::/8]")
+        .unwrap();
+    vars.set_address("EXTERNAL_NET", "!$HOME_NET").unwrap();
+    vars.set_port("HTTP_PORTS", "[80,8080]").unwrap();
+    let vars = TestVars(vars);
+    let env = CompileEnv {
+        vars: &vars,
+        classifications: &NoClassifications,
+        limits: Limits::default(),
+    };
+    RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "test.rules")), &env)
+}
+
+/// Compiles rules that must all load.
+pub(super) fn rules(text: &str) -> Arc<RuleSet> {
+    let compiled = compile(text);
+    assert!(compiled.refused.is_empty(), "{:?}", compiled.refused);
+    compiled.rule_set
+}
+
+/// One flow under inspection.
+pub(super) struct Lab {
+    pub(super) detector: Detector,
+    pub(super) flow: FlowState,
+    pub(super) view: Option<FlowView>,
+    pub(super) mode: Mode,
+    pub(super) now: Timestamp,
+    pub(super) events: Vec<&'static str>,
+    /// What the last packet asked for.
+    pub(super) effect: Effect,
+    pub(super) hits: Vec<Hit>,
+}
+
+pub(super) fn established() -> FlowView {
+    FlowView {
+        direction: FlowDirection::ToServer,
+        established: true,
+        start: Timestamp(0),
+        to_server: Volume::default(),
+        to_client: Volume::default(),
+        stream_bytes: [0, 0],
+    }
+}
+
+impl Lab {
+    pub(super) fn new(text: &str) -> Self {
+        Self::with_limits(text, Limits::default())
+    }
+
+    pub(super) fn with_limits(text: &str, limits: Limits) -> Self {
+        Self {
+            detector: Detector::new(rules(text), limits, [3, 4]),
+            flow: FlowState::default(),
+            view: Some(established()),
+            mode: Mode::Prevent,
+            now: Timestamp(1_000_000_000),
+            events: Vec::new(),
+            effect: Effect::None,
+            hits: Vec::new(),
+        }
+    }
+
+    /// Turns the flow: later packets go to the client.
+    pub(super) fn direction(&mut self, direction: FlowDirection) {
+        if let Some(view) = &mut self.view {
+            view.direction = direction;
+        }
+    }
+
+    fn inspect(&mut self, frame: &[u8], stream: Option<StreamView<'_>>) -> Vec<u32> {
+        let packet = match decode(frame, LinkType::RawIp) {
+            Ok(packet) => packet,
+            Err(error) => error.packet,
+        };
+        let meta = FrameMeta {
+            at: self.now,
+            link: LinkType::RawIp,
+            checksum: ChecksumState::Partial,
+            gso_size: None,
+            attachment: AttachmentId(0),
+            direction: WireDirection::ToPod,
+            mode: self.mode,
+            rules: RuleSetId(0),
+            number: 0,
+        };
+        let inspection = Inspection {
+            packet: &packet,
+            meta: &meta,
+            flow: self.view,
+            stream,
+            events: &self.events,
+        };
+        let flow = self.view.is_some().then_some(&mut self.flow);
+        let outcome = self.detector.inspect(&inspection, flow);
+        self.effect = outcome.effect();
+        self.hits = outcome.hits().to_vec();
+        let sid = |hit: &Hit| outcome.signature(hit.signature).meta.sid;
+        outcome.hits().iter().map(sid).collect()
+    }
+
+    /// Inspects a frame whose payload is part of no stream: the sids that fired.
+    pub(super) fn packet(&mut self, frame: &[u8]) -> Vec<u32> {
+        self.inspect(frame, None)
+    }
+
+    /// Inspects a segment that makes `window[fresh_from..]` contiguous.
+    pub(super) fn stream(&mut self, window: &[u8], fresh_from: usize, offset: u64) -> Vec<u32> {
+        let to_client = self.view.map(|view| view.direction) == Some(FlowDirection::ToClient);
+        let payload = window.get(fresh_from..).unwrap_or_default();
+        let frame = if to_client {
+            tcp(SERVER, 80, CLIENT, 1024, 0x18, payload)
+        } else {
+            tcp(CLIENT, 1024, SERVER, 80, 0x18, payload)
+        };
+        let view = StreamView {
+            bytes: window,
+            fresh_from,
+            window_offset: offset,
+            eof: false,
+        };
+        self.inspect(&frame, Some(view))
+    }
+}
+
+fn ipv4(protocol: u8, source: [u8; 4], destination: [u8; 4], segment: &[u8]) -> Vec<u8> {
+    let total = u16::try_from(20 + segment.len()).unwrap();
+    let mut frame = vec![0x45, 0x10];
+    frame.extend(total.to_be_bytes());
+    frame.extend([0x12, 0x34, 0x40, 0, 61, protocol, 0, 0]);
+    frame.extend(source);
+    frame.extend(destination);
+    frame.extend(segment);
+    frame
+}
+
+pub(super) fn ipv6(protocol: u8, segment: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x60, 0, 0, 0];
+    frame.extend(u16::try_from(segment.len()).unwrap().to_be_bytes());
+    frame.extend([protocol, 64]);
+    frame.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    frame.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    frame.extend(segment);
+    frame
+}
+
+pub(super) fn tcp_segment(source: u16, destination: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let mut segment = Vec::new();
+    segment.extend(source.to_be_bytes());
+    segment.extend(destination.to_be_bytes());
+    segment.extend(1000u32.to_be_bytes());
+    segment.extend(2000u32.to_be_bytes());
+    segment.extend([0x60, flags, 0x10, 0, 0, 0, 0, 0]);
+    segment.extend([2, 4, 0x05, 0xb4]);
+    segment.extend(payload);
+    segment
+}
+
+pub(super) fn tcp(
+    source: [u8; 4],
+    source_port: u16,
+    destination: [u8; 4],
+    destination_port: u16,
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let segment = tcp_segment(source_port, destination_port, flags, payload);
+    ipv4(6, source, destination, &segment)
+}
+
+/// Client to server, port 80, PSH and ACK.
+pub(super) fn request(payload: &[u8]) -> Vec<u8> {
+    tcp(CLIENT, 1024, SERVER, 80, 0x18, payload)
+}
+
+/// Client to server, port 53.
+pub(super) fn datagram(payload: &[u8]) -> Vec<u8> {
+    let mut segment = Vec::new();
+    segment.extend(1024u16.to_be_bytes());
+    segment.extend(53u16.to_be_bytes());
+    segment.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+    segment.extend([0, 0]);
+    segment.extend(payload);
+    ipv4(17, CLIENT, SERVER, &segment)
+}
+
+/// ICMP from client to server.
+pub(super) fn icmp(kind: u8, code: u8, rest: &[u8]) -> Vec<u8> {
+    let mut segment = vec![kind, code, 0, 0];
+    segment.extend(rest);
+    ipv4(1, CLIENT, SERVER, &segment)
+}
+
+/// Whether one rule with these options fires on a UDP payload.
+pub(super) fn fires(options: &str, payload: &[u8]) -> bool {
+    let rule = format!("alert udp any any -> any any ({options} sid:1;)");
+    !Lab::new(&rule).packet(&datagram(payload)).is_empty()
+}

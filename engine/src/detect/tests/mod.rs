@@ -1,0 +1,10 @@
+//! Detection as a whole: rule text in, hits and effects out.
+
+mod actions;
+mod header;
+mod lab;
+mod oracle;
+mod refusals;
+mod semantics;
+mod state;
+mod streams;
