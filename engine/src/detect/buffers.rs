@@ -19,14 +19,14 @@ pub(super) enum Provider {
     Packet(PacketBuffer),
 }
 
-/// Buffers of a packet.
+/// Headers of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PacketBuffer {
-    IpHeader(Version),
-    TcpHeader,
-    UdpHeader,
-    Icmp4Header,
-    Icmp6Header,
+    Ip(Version),
+    Tcp,
+    Udp,
+    Icmp4,
+    Icmp6,
 }
 
 /// A keyword and who provides its bytes.
@@ -45,12 +45,12 @@ const fn packet(keyword: &'static str, buffer: PacketBuffer) -> Entry {
 
 /// Every buffer there is, by its canonical keyword.
 pub(super) const REGISTRY: &[Entry] = &[
-    packet("ipv4.hdr", PacketBuffer::IpHeader(Version::V4)),
-    packet("ipv6.hdr", PacketBuffer::IpHeader(Version::V6)),
-    packet("tcp.hdr", PacketBuffer::TcpHeader),
-    packet("udp.hdr", PacketBuffer::UdpHeader),
-    packet("icmpv4.hdr", PacketBuffer::Icmp4Header),
-    packet("icmpv6.hdr", PacketBuffer::Icmp6Header),
+    packet("ipv4.hdr", PacketBuffer::Ip(Version::V4)),
+    packet("ipv6.hdr", PacketBuffer::Ip(Version::V6)),
+    packet("tcp.hdr", PacketBuffer::Tcp),
+    packet("udp.hdr", PacketBuffer::Udp),
+    packet("icmpv4.hdr", PacketBuffer::Icmp4),
+    packet("icmpv6.hdr", PacketBuffer::Icmp6),
 ];
 
 /// The buffer of that keyword.
@@ -76,12 +76,12 @@ impl<'a> Buffers<'a> {
 
 fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a [u8]> {
     let bytes = match (buffer, packet.network, packet.transport) {
-        (PacketBuffer::IpHeader(Version::V4), Network::Ipv4, _)
-        | (PacketBuffer::IpHeader(Version::V6), Network::Ipv6, _) => packet.ip_header(),
-        (PacketBuffer::TcpHeader, _, Transport::Tcp(_))
-        | (PacketBuffer::UdpHeader, _, Transport::Udp { .. })
-        | (PacketBuffer::Icmp4Header, _, Transport::Icmp4(_))
-        | (PacketBuffer::Icmp6Header, _, Transport::Icmp6(_)) => packet.transport_header(),
+        (PacketBuffer::Ip(Version::V4), Network::Ipv4, _)
+        | (PacketBuffer::Ip(Version::V6), Network::Ipv6, _) => packet.ip_header(),
+        (PacketBuffer::Tcp, _, Transport::Tcp(_))
+        | (PacketBuffer::Udp, _, Transport::Udp { .. })
+        | (PacketBuffer::Icmp4, _, Transport::Icmp4(_))
+        | (PacketBuffer::Icmp6, _, Transport::Icmp6(_)) => packet.transport_header(),
         _ => return None,
     };
     (!bytes.is_empty()).then_some(bytes)

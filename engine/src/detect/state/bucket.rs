@@ -87,12 +87,9 @@ impl<V: Clone> Buckets<V> {
     }
 
     fn bucket(&mut self, key: u128) -> &mut [Slot<V>] {
-        let buckets = self.slots.len() / WAYS;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "any bits of the hash will do"
-        )]
-        let start = (key as usize % buckets) * WAYS;
+        let buckets = (self.slots.len() / WAYS).max(1) as u128;
+        // The remainder is below a length, so it fits.
+        let start = usize::try_from(key % buckets).unwrap_or(0) * WAYS;
         &mut self.slots[start..start + WAYS]
     }
 }
@@ -115,8 +112,9 @@ mod tests {
     #[test]
     fn a_full_bucket_gives_up_its_oldest_entry_and_counts_it() {
         let mut table: Buckets<u32> = Buckets::new(4);
-        for key in 1..=4 {
-            *table.entry(key, Timestamp(key as u64), |_| false, || 0) = key as u32;
+        for key in 1u32..=4 {
+            let at = Timestamp(u64::from(key));
+            *table.entry(key.into(), at, |_| false, || 0) = key;
         }
         table.entry(1, Timestamp(9), |_| false, || 0);
         assert_eq!(table.evicted(), 0);
@@ -130,8 +128,9 @@ mod tests {
     #[test]
     fn dead_entries_go_first_and_are_not_counted() {
         let mut table: Buckets<u32> = Buckets::new(4);
-        for key in 1..=4 {
-            *table.entry(key, Timestamp(key as u64), |_| false, || 0) = key as u32;
+        for key in 1u32..=4 {
+            let at = Timestamp(u64::from(key));
+            *table.entry(key.into(), at, |_| false, || 0) = key;
         }
         table.entry(5, Timestamp(9), |value| *value == 3, || 5);
         assert_eq!(table.evicted(), 0);

@@ -151,7 +151,7 @@ fn addresses_alone_are_looked_at_once_for_each_direction() {
         alert ip any any -> any any (sid:3;)\n\
         alert tcp !10.0.0.9 any -> any any (sid:4;)";
     let mut lab = Lab::new(text);
-    let reply = tcp(SERVER, 80, CLIENT, 1024, 0x10, b"");
+    let reply = tcp((SERVER, 80), (CLIENT, 1024), 0x10, b"");
     assert_eq!(lab.packet(&request(b"")), [1, 3, 4]);
     assert_eq!(
         lab.packet(&request(b"")),

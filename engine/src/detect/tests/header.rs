@@ -155,7 +155,7 @@ fn header_keywords_read_their_field() {
         let rule = format!("alert ip any any -> any any ({options} sid:1;)");
         assert_eq!(hits(&rule, frame), expected, "{options}");
     }
-    let own = tcp(CLIENT, 1, CLIENT, 2, 2, b"");
+    let own = tcp((CLIENT, 1), (CLIENT, 2), 2, b"");
     assert!(hits(
         "alert ip any any -> any any (sameip; flags:S; sid:1;)",
         &own
@@ -232,7 +232,7 @@ fn without_a_flow_no_direction_and_no_establishment_holds() {
 fn to_client_rules_meet_packets_to_the_client_only() {
     let rule = "alert tcp any 80 -> any any (flow:to_client; content:\"x\"; sid:1;)";
     let mut lab = Lab::new(rule);
-    let reply = tcp(SERVER, 80, CLIENT, 1024, 0x18, b"x");
+    let reply = tcp((SERVER, 80), (CLIENT, 1024), 0x18, b"x");
     assert!(lab.packet(&reply).is_empty());
     lab.direction(FlowDirection::ToClient);
     assert_eq!(lab.packet(&reply), [1]);

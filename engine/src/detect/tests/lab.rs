@@ -144,9 +144,9 @@ impl Lab {
         let to_client = self.view.map(|view| view.direction) == Some(FlowDirection::ToClient);
         let payload = window.get(fresh_from..).unwrap_or_default();
         let frame = if to_client {
-            tcp(SERVER, 80, CLIENT, 1024, 0x18, payload)
+            tcp((SERVER, 80), (CLIENT, 1024), 0x18, payload)
         } else {
-            tcp(CLIENT, 1024, SERVER, 80, 0x18, payload)
+            tcp((CLIENT, 1024), (SERVER, 80), 0x18, payload)
         };
         let view = StreamView {
             bytes: window,
@@ -192,10 +192,8 @@ pub(super) fn tcp_segment(source: u16, destination: u16, flags: u8, payload: &[u
 }
 
 pub(super) fn tcp(
-    source: [u8; 4],
-    source_port: u16,
-    destination: [u8; 4],
-    destination_port: u16,
+    (source, source_port): ([u8; 4], u16),
+    (destination, destination_port): ([u8; 4], u16),
     flags: u8,
     payload: &[u8],
 ) -> Vec<u8> {
@@ -205,7 +203,7 @@ pub(super) fn tcp(
 
 /// Client to server, port 80, PSH and ACK.
 pub(super) fn request(payload: &[u8]) -> Vec<u8> {
-    tcp(CLIENT, 1024, SERVER, 80, 0x18, payload)
+    tcp((CLIENT, 1024), (SERVER, 80), 0x18, payload)
 }
 
 /// Client to server, port 53.

@@ -13,7 +13,10 @@ fn a_flowbit_set_by_one_rule_is_seen_by_the_next_in_the_same_packet() {
     assert!(lab.packet(&request(b"b")).is_empty());
     assert_eq!(lab.packet(&request(b"ab")), [2]);
     lab.direction(FlowDirection::ToClient);
-    assert_eq!(lab.packet(&tcp(SERVER, 80, CLIENT, 1024, 0x18, b"b")), [2]);
+    assert_eq!(
+        lab.packet(&tcp((SERVER, 80), (CLIENT, 1024), 0x18, b"b")),
+        [2]
+    );
 }
 
 #[test]
