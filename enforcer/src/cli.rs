@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weir_datapath::policy::Mode;
 
+use crate::replay::ReplayArgs;
 use crate::settings::{Eve, Settings};
 
 /// weir: inline intrusion prevention for the traffic between containers.
@@ -21,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Inspect the traffic of this node's attached pods until SIGTERM.
     Enforce(EnforceArgs),
+    /// Inspect captures instead of live traffic, with the captures' own clock.
+    Replay(ReplayArgs),
     /// Load rules and report what was refused, with file, line and column.
     Check(CheckArgs),
     /// Show attachments, fail state and counters of this node.
@@ -34,6 +37,7 @@ pub enum Command {
 /// `weir enforce`.
 #[derive(Debug, Default, Args)]
 pub struct EnforceArgs {
+    /// Settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
     /// Rule files instead of the configured and shipped ones.
@@ -84,6 +88,7 @@ pub struct CheckArgs {
 /// `weir status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
     /// Report as one JSON object.
@@ -94,6 +99,7 @@ pub struct StatusArgs {
 /// `weir reload`.
 #[derive(Debug, Args)]
 pub struct ControlArgs {
+    /// Settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
 }
@@ -101,6 +107,7 @@ pub struct ControlArgs {
 /// `weir uninstall`.
 #[derive(Debug, Args)]
 pub struct UninstallArgs {
+    /// Settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
     /// Also while pods are attached: their traffic then passes uninspected.

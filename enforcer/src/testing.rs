@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// Runs `test` on a thread in a fresh network namespace, which goes away with the thread.
-pub fn in_own_netns(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn in_own_netns(test: impl FnOnce() + Send + 'static) {
     let run = std::thread::Builder::new()
         .name("own-netns".to_owned())
         .spawn(|| {
@@ -18,11 +18,29 @@ pub fn in_own_netns(test: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs `ip` in the thread's namespace; panics when it fails.
-pub fn ip(arguments: &str) {
+pub(crate) fn ip(arguments: &str) {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
         .output();
     let output = output.expect("ip(8) is needed (package iproute2)");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments}: {stderr}");
+}
+
+/// Waits until interfaces run: the kernel discards what is sent before, for up to a second.
+pub(crate) fn wait_until_running(names: &[&str]) {
+    use nix::net::if_::InterfaceFlags;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let interfaces: Vec<_> = nix::ifaddrs::getifaddrs().expect("interfaces").collect();
+        let runs = |name: &&str| {
+            let own = interfaces.iter().find(|i| i.interface_name == **name);
+            own.is_some_and(|i| i.flags.contains(InterfaceFlags::IFF_RUNNING))
+        };
+        if names.iter().all(runs) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{names:?} do not come up");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
 }

@@ -83,12 +83,6 @@ impl FrameBatch {
         }
     }
 
-    /// How many frames it holds at most.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.slots.len()
-    }
-
     /// The frames of the last receive.
     pub fn frames(&mut self) -> impl Iterator<Item = Held<'_>> {
         let rooms = self.memory.chunks_exact_mut(STRIDE);
@@ -118,6 +112,30 @@ impl FrameBatch {
             Settlement::Deliver(to) => Some((&slot.vnet, room.get(slot.start..slot.end)?, to)),
             Settlement::Unsettled | Settlement::Gone => None,
         })
+    }
+
+    /// Where the `index`th frame to deliver goes.
+    pub(super) fn delivery(&self, index: usize) -> Option<Destination> {
+        let slots = self.slots.iter().take(self.filled);
+        let deliveries = slots.filter_map(|slot| match slot.settlement {
+            Settlement::Deliver(to) => Some(to),
+            Settlement::Unsettled | Settlement::Gone => None,
+        });
+        deliveries.into_iter().nth(index)
+    }
+
+    /// Frames to deliver to pods, and into the host's stack.
+    #[must_use]
+    pub fn delivery_counts(&self) -> (u64, u64) {
+        let mut counts = (0, 0);
+        for slot in self.slots.iter().take(self.filled) {
+            match slot.settlement {
+                Settlement::Deliver(Destination::Pod { .. }) => counts.0 += 1,
+                Settlement::Deliver(Destination::Host { .. }) => counts.1 += 1,
+                Settlement::Unsettled | Settlement::Gone => {}
+            }
+        }
+        counts
     }
 
     /// Forgets all frames.

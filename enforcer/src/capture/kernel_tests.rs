@@ -29,6 +29,7 @@ fn pair() -> (u32, u32) {
         std::fs::write(format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6"), "1").unwrap();
         ip(&format!("link set {end} up"));
     }
+    crate::testing::wait_until_running(&["c0", "c1"]);
     let index = |name| nix::net::if_::if_nametoindex(name).unwrap();
     (index("c0"), index("c1"))
 }

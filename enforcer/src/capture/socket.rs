@@ -244,14 +244,20 @@ impl InjectSocket {
 
     /// Sends what the batch delivers, in order, and forgets its frames. `failed` is told of each frame
     /// that could not be sent. Returns how many were.
-    pub fn flush(&mut self, batch: &mut FrameBatch, mut failed: impl FnMut(InjectError)) -> usize {
+    pub fn flush(
+        &mut self,
+        batch: &mut FrameBatch,
+        mut failed: impl FnMut(Destination, InjectError),
+    ) -> usize {
         let capture_end = self.capture_end;
         let frames = batch
             .deliveries()
             .map(|(vnet, frame, to)| outgoing(capture_end, vnet, frame, to));
-        let sent = self
-            .arrays
-            .send(&self.fd, frames, |error| failed(InjectError::of(&error)));
+        let sent = self.arrays.send(&self.fd, frames, |index, error| {
+            if let Some(to) = batch.delivery(index) {
+                failed(to, InjectError::of(&error));
+            }
+        });
         batch.clear();
         sent
     }
@@ -271,9 +277,10 @@ impl InjectSocket {
         let vnet = vnet.to_bytes();
         let mut result = Ok(());
         let out = outgoing(self.capture_end, &vnet, frame, to);
-        self.arrays.send(&self.fd, std::iter::once(out), |error| {
-            result = Err(InjectError::of(&error));
-        });
+        self.arrays
+            .send(&self.fd, std::iter::once(out), |_, error| {
+                result = Err(InjectError::of(&error));
+            });
         result
     }
 }

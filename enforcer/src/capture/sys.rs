@@ -178,6 +178,11 @@ pub(super) struct RecvArrays {
     received: Vec<Received>,
 }
 
+#[expect(unsafe_code, reason = "C structures hold pointers")]
+// SAFETY: what the pointers in here point to is set anew at the start of every call and not used after
+// it; between calls they are numbers.
+unsafe impl Send for RecvArrays {}
+
 impl RecvArrays {
     #[expect(unsafe_code, reason = "C structures without a constructor")]
     pub(super) fn new(frames: usize) -> Self {
@@ -300,6 +305,11 @@ pub(super) struct SendArrays {
     controls: Vec<Control<SEND_CONTROL>>,
 }
 
+#[expect(unsafe_code, reason = "C structures hold pointers")]
+// SAFETY: what the pointers in here point to is set anew at the start of every call and not used after
+// it; between calls they are numbers.
+unsafe impl Send for SendArrays {}
+
 impl SendArrays {
     #[expect(unsafe_code, reason = "C structures without a constructor")]
     pub(super) fn new(frames: usize) -> Self {
@@ -313,14 +323,14 @@ impl SendArrays {
         }
     }
 
-    /// Sends frames in order without waiting. `failed` is told of each that could not be sent; the
-    /// others go on. Returns how many were sent.
+    /// Sends frames in order without waiting. `failed` is told of each that could not be sent, by its
+    /// number; the others go on. Returns how many were sent.
     #[expect(unsafe_code, reason = "sendmmsg(2) takes pointers")]
     pub(super) fn send<'b>(
         &mut self,
         fd: &OwnedFd,
         frames: impl Iterator<Item = Outgoing<'b>>,
-        mut failed: impl FnMut(io::Error),
+        mut failed: impl FnMut(usize, io::Error),
     ) -> usize {
         let mut count = 0;
         let rooms = self.messages.iter_mut().zip(&mut self.parts);
@@ -359,7 +369,7 @@ impl SendArrays {
                 next += done;
             } else {
                 // The error is that of the first message: report it and go on behind it.
-                failed(io::Error::last_os_error());
+                failed(next, io::Error::last_os_error());
                 next += 1;
             }
         }

@@ -77,8 +77,14 @@ impl EveFormatter {
         )
     }
 
-    /// Appends a drop of a frame of `len` bytes. True when a line was written.
-    pub fn drop(&self, drop: &Drop<'_>, len: usize, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+    /// Appends a drop of a frame of `len` bytes, where that is known. True when a line was written.
+    pub fn drop(
+        &self,
+        drop: &Drop<'_>,
+        len: Option<usize>,
+        pods: &dyn Pods,
+        into: &mut Vec<u8>,
+    ) -> bool {
         if !self.drops {
             return false;
         }

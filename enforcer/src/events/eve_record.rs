@@ -180,7 +180,8 @@ pub(super) struct DropRecord<'a> {
 /// Why.
 #[derive(Serialize)]
 pub(super) struct DropBody {
-    pub(super) len: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) len: Option<usize>,
     pub(super) reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) detail: Option<&'static str>,

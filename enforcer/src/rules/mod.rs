@@ -1,6 +1,235 @@
-//! rules
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct Vars {}
-pub fn vars_from(v: Vars, _: &std::path::Path) -> Result<Vars, crate::settings::SettingsError> {
-    Ok(v)
+//! Rule files to rule sets, the same way for `enforce`, `replay` and `check`.
+//!
+//! Each file is read and parsed once; each combination of rule sets that frames can need is compiled
+//! from its files. A rule that cannot be used is in the report with file, line and column; the others
+//! load. Of two enabled rules with one gid and sid in different files the first stays.
+
+mod report;
+mod source;
+mod vars;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use weir_engine::detect::{CompileEnv, Limits, RuleSet};
+use weir_engine::pipeline::RuleSets;
+use weir_policies::rule::ast::Rule;
+
+use crate::attachments::policy::Combination;
+use crate::settings::{DEFAULT_RULE_SET, Settings};
+
+pub use report::{Finding, Report};
+use source::{ParsedFile, Source};
+pub use vars::{RuleVars, vars_from};
+
+/// Largest rule file that is read.
+pub const MAX_FILE: u64 = 256 << 20;
+
+/// Why rules cannot be loaded at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// A file cannot be read.
+    #[error("cannot read rule file {path}: {source}; check ruleFiles, ruleSets or --rules", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is absurdly large.
+    #[error("rule file {path} has {bytes} bytes, more than the {MAX_FILE} allowed; is it the right file?", path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A pattern fits no file.
+    #[error("no file fits {pattern}; check ruleFiles, ruleSets or --rules")]
+    NoFile {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The directory of a pattern cannot be listed.
+    #[error("cannot list the files that fit {pattern}: {source}")]
+    List {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The classification file cannot be read.
+    #[error("cannot read {path}: {source}; check classification", path = path.display())]
+    Classification {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There are enabled rules, and none of them can be used.
+    #[error("none of the {refused} enabled rules can be used; the first: {first}")]
+    NothingLoads {
+        /// How many.
+        refused: usize,
+        /// What is wrong with the first.
+        first: Finding,
+    },
 }
+
+/// What loading comes to.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Compiled rule sets, by the combinations asked for.
+    pub sets: RuleSets,
+    /// What was loaded and what refused, of all files together.
+    pub report: Report,
+}
+
+/// Loads what the settings name. `combinations` are the rule sets that frames can need, the default set
+/// first (see [`crate::attachments::policy::combinations`]).
+///
+/// # Errors
+///
+/// When a file cannot be read, or rules are enabled and none can be used.
+pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, RulesError> {
+    let mut files = Files::default();
+    files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
+    for (name, patterns) in &settings.rule_sets {
+        if combinations.iter().any(|c| c.contains(name)) {
+            files.read_set(name, expand_all(patterns)?)?;
+        }
+    }
+    let vars = RuleVars::with_defaults(settings.vars.clone());
+    let classes = source::classes(settings.classification.as_deref())?;
+    let env = CompileEnv {
+        vars: &vars,
+        classifications: &classes,
+        limits: Limits::default(),
+    };
+    let mut report = Report::default();
+    let mut sets = Vec::with_capacity(combinations.len().max(1));
+    let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
+    let wanted = if combinations.is_empty() {
+        std::slice::from_ref(&default)
+    } else {
+        combinations
+    };
+    for combination in wanted {
+        let compiled = RuleSet::compile(files.rules(combination, &mut report), &env);
+        report.add_compiled(&compiled);
+        sets.push(compiled.rule_set);
+    }
+    files.report_into(&mut report);
+    report.count();
+    match report.first_refusal() {
+        Some(first) if report.loaded == 0 => Err(RulesError::NothingLoads {
+            refused: report.refused,
+            first: first.clone(),
+        }),
+        _ => Ok(Loaded {
+            sets: rule_sets(sets),
+            report,
+        }),
+    }
+}
+
+/// What `check` reports about these files: as [`load`], but never an error for rules.
+///
+/// # Errors
+///
+/// When a file cannot be read.
+pub fn check(settings: &Settings) -> Result<Report, RulesError> {
+    let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
+    let mut files = Files::default();
+    files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
+    let vars = RuleVars::with_defaults(settings.vars.clone());
+    let classes = source::classes(settings.classification.as_deref())?;
+    let env = CompileEnv {
+        vars: &vars,
+        classifications: &classes,
+        limits: Limits::default(),
+    };
+    let mut report = Report::default();
+    let compiled = RuleSet::compile(files.rules(&default, &mut report), &env);
+    report.add_compiled(&compiled);
+    files.report_into(&mut report);
+    report.count();
+    Ok(report)
+}
+
+fn rule_sets(mut sets: Vec<Arc<RuleSet>>) -> RuleSets {
+    let others = sets.split_off(1.min(sets.len()));
+    let default = sets.pop().unwrap_or_else(|| Arc::new(RuleSet::empty()));
+    RuleSets::new(default, others)
+}
+
+fn default_sources(settings: &Settings) -> Result<Vec<Source>, RulesError> {
+    let mut sources = Vec::new();
+    if settings.shipped_rules {
+        sources.extend(source::shipped());
+    }
+    sources.extend(expand_all(&settings.rule_files)?);
+    Ok(sources)
+}
+
+fn expand_all(patterns: &[String]) -> Result<Vec<Source>, RulesError> {
+    let mut sources = Vec::new();
+    for pattern in patterns {
+        sources.extend(source::expand(pattern)?);
+    }
+    Ok(sources)
+}
+
+/// Parsed files, and which sets they are in.
+#[derive(Default)]
+struct Files {
+    parsed: BTreeMap<String, ParsedFile>,
+    sets: BTreeMap<String, Vec<String>>,
+}
+
+impl Files {
+    fn read_set(&mut self, set: &str, sources: Vec<Source>) -> Result<(), RulesError> {
+        for source in sources {
+            let name = source.name();
+            if !self.parsed.contains_key(&name) {
+                self.parsed.insert(name.clone(), source.parse()?);
+            }
+            let names = self.sets.entry(set.to_owned()).or_default();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules of the sets together, each file once, each signature once.
+    fn rules<'f>(&'f self, sets: &Combination, report: &mut Report) -> Vec<(&'f Rule, &'f str)> {
+        let mut files = HashSet::new();
+        let mut signatures = HashSet::new();
+        let mut rules = Vec::new();
+        let named = sets.iter().filter_map(|set| self.sets.get(set)).flatten();
+        for name in named.filter(|name| files.insert(name.as_str())) {
+            let Some((name, file)) = self.parsed.get_key_value(name) else {
+                continue;
+            };
+            for rule in &file.rules {
+                if !rule.enabled || signatures.insert((rule.meta.gid, rule.meta.sid)) {
+                    rules.push((rule, name.as_str()));
+                } else {
+                    report.add_duplicate(rule, name);
+                }
+            }
+        }
+        rules
+    }
+
+    fn report_into(&self, report: &mut Report) {
+        for (name, file) in &self.parsed {
+            report.add_parsed(name, file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

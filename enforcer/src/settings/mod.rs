@@ -46,13 +46,11 @@ pub struct Settings {
     /// Further rule sets by name, as lists of files.
     pub rule_sets: std::collections::BTreeMap<String, Vec<String>>,
     /// Address and port groups that rules name.
-    pub vars: crate::rules::Vars,
+    pub vars: weir_policies::vars::Vars,
     /// A `classification.config`; absent: the shipped one.
     pub classification: Option<PathBuf>,
     /// Policies by namespace and pod name; the first that fits applies.
     pub policies: Vec<PodPolicy>,
-    /// Namespaces (patterns) whose pods may loosen their policy by annotation.
-    pub loosen: Vec<String>,
     /// Bounds.
     pub limits: Limits,
     /// Outputs.
@@ -96,10 +94,9 @@ impl Default for Settings {
             shipped_rules: true,
             rule_files: Vec::new(),
             rule_sets: std::collections::BTreeMap::new(),
-            vars: crate::rules::Vars::default(),
+            vars: weir_policies::vars::Vars::default(),
             classification: None,
             policies: Vec::new(),
-            loosen: Vec::new(),
             limits: Limits::default(),
             outputs: Outputs::default(),
         }

@@ -186,7 +186,7 @@ fn drop_has_length_reason_and_signature() {
         signature: Some(&meta),
         acted: true,
     };
-    let record = written(|eve, line| eve.drop(&drop, 98, &pods(), line));
+    let record = written(|eve, line| eve.drop(&drop, Some(98), &pods(), line));
     assert_eq!(record["event_type"], "drop");
     assert_eq!(record["drop"], json!({"len": 98, "reason": "rule"}));
     assert_eq!(record["alert"]["signature_id"], 2_000_001);

@@ -1,0 +1,198 @@
+//! What the policies of the ends of a frame come to.
+//!
+//! Each attachment has the policy it was wired under, unless a policy in `weir.yaml` fits its names:
+//! that one, being the node operator's and specific, takes its place. `mode` in the settings (or
+//! `--mode`) overrides both. Between two attached pods the tighter mode applies, and the rules of both.
+
+use std::collections::BTreeSet;
+
+use weir_datapath::attachment::Attachment;
+use weir_datapath::policy::Mode;
+use weir_engine::frame::{self, RuleSetId};
+
+use crate::settings::{DEFAULT_RULE_SET, PodPolicy, Settings, pattern};
+
+/// Most combinations of rule sets that are compiled; pods that would need more get the last one, which
+/// is made of all sets.
+pub const MAX_COMBINATIONS: usize = 64;
+
+/// Names of the rule sets that apply together. Never empty.
+pub type Combination = BTreeSet<String>;
+
+/// One attachment's policy, names resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// Detect or prevent.
+    pub mode: Mode,
+    /// Rule sets by name.
+    pub rule_sets: Combination,
+    /// Names that no rule set has: the default set stands in for them.
+    pub unknown: Vec<String>,
+}
+
+/// The policy of an attachment.
+#[must_use]
+pub fn effective(attachment: &Attachment, settings: &Settings) -> Effective {
+    let wired = &attachment.policy;
+    let fits = settings.policies.iter().find(|p| fits(p, attachment));
+    let mode = settings
+        .mode
+        .or(fits.and_then(|policy| policy.mode))
+        .unwrap_or(wired.mode);
+    let names = fits
+        .and_then(|policy| policy.rule_sets.as_ref())
+        .unwrap_or(&wired.rule_sets);
+    let (known, unknown): (Vec<&String>, Vec<&String>) = names
+        .iter()
+        .partition(|name| *name == DEFAULT_RULE_SET || settings.rule_sets.contains_key(*name));
+    let mut rule_sets: Combination = known.into_iter().cloned().collect();
+    if rule_sets.is_empty() || !unknown.is_empty() {
+        rule_sets.insert(DEFAULT_RULE_SET.to_owned());
+    }
+    Effective {
+        mode,
+        rule_sets,
+        unknown: unknown.into_iter().cloned().collect(),
+    }
+}
+
+fn fits(policy: &PodPolicy, attachment: &Attachment) -> bool {
+    let any = |patterns: &[String], name: Option<&String>| {
+        patterns.is_empty()
+            || name.is_some_and(|name| patterns.iter().any(|p| pattern::matches(p, name)))
+    };
+    any(&policy.namespaces, attachment.pod.namespace.as_ref())
+        && any(&policy.pods, attachment.pod.name.as_ref())
+}
+
+/// Every combination that frames between these policies can need, the default set first.
+///
+/// Combinations beyond [`MAX_COMBINATIONS`] are left out; [`index_of`] answers with the last one, all
+/// sets together.
+#[must_use]
+pub fn combinations(policies: &[Effective]) -> Vec<Combination> {
+    let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
+    let own: BTreeSet<&Combination> = policies.iter().map(|p| &p.rule_sets).collect();
+    let mut wanted: BTreeSet<Combination> = own.iter().map(|&c| c.clone()).collect();
+    'pairs: for a in &own {
+        for b in &own {
+            if wanted.len() > MAX_COMBINATIONS {
+                break 'pairs;
+            }
+            wanted.insert(a.union(b).cloned().collect());
+        }
+    }
+    wanted.remove(&default);
+    let all = own.iter().fold(default.clone(), |all, c| &all | *c);
+    let mut list = vec![default];
+    if wanted.len() + 1 > MAX_COMBINATIONS {
+        list.extend(wanted.into_iter().take(MAX_COMBINATIONS - 2));
+        list.push(all);
+    } else {
+        list.extend(wanted);
+    }
+    list
+}
+
+/// The rule-set id of a combination within [`combinations`]' answer; where it is not in there, of the
+/// last one.
+#[must_use]
+pub fn index_of(combinations: &[Combination], wanted: &Combination) -> RuleSetId {
+    let index = combinations.iter().position(|c| c == wanted);
+    let index = index.unwrap_or(combinations.len().saturating_sub(1));
+    RuleSetId(u8::try_from(index).unwrap_or(0))
+}
+
+/// The rule-set id of two combinations together. Allocates nothing.
+#[must_use]
+pub fn union_index(combinations: &[Combination], a: &Combination, b: &Combination) -> RuleSetId {
+    let is_union = |c: &Combination| {
+        a.is_subset(c)
+            && b.is_subset(c)
+            && c.iter().all(|name| a.contains(name) || b.contains(name))
+    };
+    let index = combinations.iter().position(is_union);
+    let index = index.unwrap_or(combinations.len().saturating_sub(1));
+    RuleSetId(u8::try_from(index).unwrap_or(0))
+}
+
+/// The engine's word for a mode. What is off is not wired; frames that come all the same are
+/// inspected, not acted upon.
+#[must_use]
+pub fn engine_mode(mode: Mode) -> frame::Mode {
+    match mode {
+        Mode::Prevent => frame::Mode::Prevent,
+        Mode::Detect | Mode::Off => frame::Mode::Detect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::tests::attachment;
+    use super::*;
+
+    fn settings(yaml: &str) -> Settings {
+        serde_saphyr::from_str(yaml).unwrap()
+    }
+
+    #[test]
+    fn node_policy_takes_the_place_of_the_wired_one() {
+        let settings = settings(
+            "ruleSets: {web: []}\npolicies:\n- {namespaces: ['sh*'], pods: [web-?], mode: detect, ruleSets: [web]}\n- {mode: prevent}",
+        );
+        let mut pod = attachment(7, "10.0.0.1");
+        pod.pod.namespace = Some("shop".to_owned());
+        pod.pod.name = Some("web-1".to_owned());
+        let policy = effective(&pod, &settings);
+        assert_eq!(policy.mode, Mode::Detect);
+        assert_eq!(policy.rule_sets, Combination::from(["web".to_owned()]));
+        pod.pod.name = Some("db".to_owned());
+        assert_eq!(effective(&pod, &settings).mode, Mode::Prevent);
+        pod.pod.namespace = None;
+        assert_eq!(effective(&pod, &settings).mode, Mode::Prevent);
+    }
+
+    #[test]
+    fn unknown_rule_set_falls_back_to_the_default_one_and_is_told() {
+        let mut pod = attachment(7, "10.0.0.1");
+        pod.policy.rule_sets = vec!["nonsense".to_owned()];
+        let policy = effective(&pod, &Settings::default());
+        assert!(policy.rule_sets.contains(DEFAULT_RULE_SET));
+        assert_eq!(policy.unknown, ["nonsense"]);
+    }
+
+    fn policy(sets: &[&str]) -> Effective {
+        Effective {
+            mode: Mode::Prevent,
+            rule_sets: sets.iter().map(|&s| s.to_owned()).collect(),
+            unknown: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn combinations_hold_each_policy_and_each_pair() {
+        let list = combinations(&[policy(&["a"]), policy(&["b"]), policy(&["default"])]);
+        assert_eq!(list[0], policy(&["default"]).rule_sets);
+        for sets in [
+            &["a"][..],
+            &["b"],
+            &["a", "b"],
+            &["a", "default"],
+            &["b", "default"],
+        ] {
+            let wanted = policy(sets).rule_sets;
+            assert_eq!(list[usize::from(index_of(&list, &wanted).0)], wanted);
+        }
+        assert_eq!(list.len(), 6);
+    }
+
+    #[test]
+    fn too_many_combinations_end_in_all_rules() {
+        let names: Vec<String> = (0..200).map(|n| format!("s{n}")).collect();
+        let policies: Vec<Effective> = names.iter().map(|n| policy(&[n.as_str()])).collect();
+        let list = combinations(&policies);
+        assert_eq!(list.len(), MAX_COMBINATIONS);
+        let last = index_of(&list, &policy(&["s1", "s2", "s3"]).rule_sets);
+        assert_eq!(list[usize::from(last.0)].len(), 201);
+    }
+}

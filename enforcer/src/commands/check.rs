@@ -1,0 +1,64 @@
+//! `weir check`.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::CheckArgs;
+use crate::rules::{self, Report};
+use crate::settings::Settings;
+
+/// Loads the rules and reports. The exit code is 1 when an enabled rule was refused.
+///
+/// # Errors
+///
+/// When a file cannot be read or the report not be written.
+pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
+    let mut settings = Settings {
+        shipped_rules: false,
+        rule_files: args.files,
+        classification: args.classification,
+        ..Settings::default()
+    };
+    if let Some(vars) = &args.vars {
+        settings.vars = rules::vars_from(settings.vars, vars)?;
+    }
+    let report = rules::check(&settings)?;
+    let out = std::io::stdout().lock();
+    if args.json {
+        write_json(out, &report)?;
+    } else {
+        write_text(out, &report)?;
+    }
+    Ok(if report.refused == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn write_json(mut out: impl std::io::Write, report: &Report) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, &json!(report))?;
+    out.write_all(b"\n")
+}
+
+fn write_text(mut out: impl std::io::Write, report: &Report) -> std::io::Result<()> {
+    for finding in &report.diagnostics {
+        let note = if finding.enabled {
+            ""
+        } else {
+            " (commented out)"
+        };
+        writeln!(out, "{finding}{note}")?;
+    }
+    write!(
+        out,
+        "{} rules loaded, {} refused",
+        report.loaded, report.refused
+    )?;
+    if report.skipped > 0 {
+        write!(out, ", {} skipped by their `requires`", report.skipped)?;
+    }
+    writeln!(out, ", {} commented out", report.disabled)?;
+    out.flush()
+}

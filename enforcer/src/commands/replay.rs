@@ -1,0 +1,108 @@
+//! `weir replay`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use weir_engine::event::{Alert, Drop, FlowEnd, Output};
+use weir_engine::frame::FrameMeta;
+
+use crate::events::eve::EveFormatter;
+use crate::events::pods::NoPods;
+use crate::replay::{self, ReplayArgs};
+use crate::rules;
+use crate::settings::{Eve, Settings};
+
+/// Replays captures. The exit code is 1 when one could not be read at all.
+///
+/// # Errors
+///
+/// When rules cannot be loaded or events not be written.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let mut settings = Settings {
+        shipped_rules: false,
+        rule_files: args.rules.clone(),
+        ..Settings::default()
+    };
+    if let Some(vars) = &args.vars {
+        settings.vars = rules::vars_from(settings.vars, vars)?;
+    }
+    let loaded = rules::load(&settings, &[])?;
+    for finding in loaded.report.diagnostics.iter().filter(|f| f.enabled) {
+        log::warn!("refused: {finding}");
+    }
+    let mut output = EveOutput::open(&args.eve)?;
+    let summary = replay::run(args, loaded.sets, &mut output);
+    output
+        .finish()
+        .with_context(|| format!("cannot write events to {}", args.eve))?;
+    for warning in summary.warnings() {
+        log::warn!("{warning}");
+    }
+    log::info!(
+        "{} frames, {} bytes: {} not delivered",
+        summary.frames,
+        summary.bytes,
+        summary.dropped
+    );
+    Ok(if summary.failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Writes events as they come; the first error ends the writing and is kept.
+struct EveOutput {
+    formatter: EveFormatter,
+    line: Vec<u8>,
+    target: Box<dyn Write>,
+    result: io::Result<()>,
+}
+
+impl EveOutput {
+    fn open(path: &str) -> anyhow::Result<Self> {
+        let target: Box<dyn Write> = if path == "-" {
+            Box::new(BufWriter::new(io::stdout().lock()))
+        } else {
+            let file = File::create(path)
+                .with_context(|| format!("cannot create the EVE file {path}; check --eve"))?;
+            Box::new(BufWriter::new(file))
+        };
+        Ok(Self {
+            formatter: EveFormatter::new(&Eve::default()),
+            line: Vec::new(),
+            target,
+            result: Ok(()),
+        })
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.result.and_then(|()| self.target.flush())
+    }
+
+    fn write(&mut self, form: impl FnOnce(&EveFormatter, &mut Vec<u8>) -> bool) {
+        self.line.clear();
+        if form(&self.formatter, &mut self.line) && self.result.is_ok() {
+            self.result = self.target.write_all(&self.line);
+        }
+    }
+}
+
+impl Output for EveOutput {
+    fn alert(&mut self, alert: &Alert<'_>) {
+        self.write(|eve, line| eve.alert(alert, &NoPods, line));
+    }
+
+    fn drop(&mut self, drop: &Drop<'_>) {
+        // The record's length is the enforcer's to know; a capture has it at `pcap_cnt`.
+        self.write(|eve, line| eve.drop(drop, None, &NoPods, line));
+    }
+
+    fn flow(&mut self, flow: &FlowEnd<'_>) {
+        self.write(|eve, line| eve.flow(flow, &NoPods, line));
+    }
+
+    fn release(&mut self, _: &[u8], _: &FrameMeta) {}
+}

@@ -1,0 +1,128 @@
+//! What was loaded and what was not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+use weir_engine::detect::{Compiled, Refusal};
+use weir_policies::Diagnostic;
+use weir_policies::rule::ast::Rule;
+
+use super::source::ParsedFile;
+
+/// One rule that is not used, or one line that is no rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// The file.
+    pub file: String,
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column.
+    pub column: u32,
+    /// Signature id, where it could be read.
+    pub sid: Option<u32>,
+    /// The keyword in the way, where there is one.
+    pub keyword: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// False where the rule is commented out.
+    pub enabled: bool,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        if let Some(sid) = self.sid {
+            write!(f, "sid {sid}: ")?;
+        }
+        if let Some(keyword) = &self.keyword {
+            write!(f, "{keyword}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// What became of the rules of all files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Rules in use (of the largest set).
+    pub loaded: usize,
+    /// Enabled rules that are not.
+    pub refused: usize,
+    /// Rules commented out.
+    pub disabled: usize,
+    /// Rules left out because their `requires` is not met.
+    pub skipped: usize,
+    /// What stands in the way, by file and line.
+    pub diagnostics: Vec<Finding>,
+    #[serde(skip)]
+    seen: BTreeSet<Finding>,
+}
+
+impl Report {
+    /// The first enabled rule that is refused.
+    #[must_use]
+    pub fn first_refusal(&self) -> Option<&Finding> {
+        self.diagnostics.iter().find(|finding| finding.enabled)
+    }
+
+    pub(super) fn add_compiled(&mut self, compiled: &Compiled) {
+        self.loaded = self.loaded.max(compiled.counts.loaded);
+        for refusal in &compiled.refused {
+            self.seen.insert(of_refusal(refusal));
+        }
+    }
+
+    pub(super) fn add_duplicate(&mut self, rule: &Rule, file: &str) {
+        self.seen.insert(Finding {
+            file: file.to_owned(),
+            line: rule.position.line,
+            column: rule.position.column,
+            sid: Some(rule.meta.sid),
+            keyword: Some("sid".to_owned()),
+            message: "a rule of another file that was read before has the same gid and sid"
+                .to_owned(),
+            enabled: true,
+        });
+    }
+
+    pub(super) fn add_parsed(&mut self, name: &str, file: &ParsedFile) {
+        self.disabled += file.rules.iter().filter(|rule| !rule.enabled).count();
+        self.skipped += file.skipped;
+        for diagnostic in &file.diagnostics {
+            self.seen.insert(of_diagnostic(name, diagnostic));
+        }
+    }
+
+    /// Sums up what was added. Several findings of one rule count once.
+    pub(super) fn count(&mut self) {
+        self.diagnostics = std::mem::take(&mut self.seen).into_iter().collect();
+        let refused = self.diagnostics.iter().filter(|finding| finding.enabled);
+        let rules: BTreeSet<_> = refused.map(|f| (&f.file, f.line)).collect();
+        self.refused = rules.len();
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Finding {
+    Finding {
+        file: refusal.file.clone(),
+        line: refusal.position.line,
+        column: refusal.position.column,
+        sid: Some(refusal.sid),
+        keyword: Some(refusal.keyword.clone()),
+        message: refusal.reason.clone(),
+        enabled: true,
+    }
+}
+
+fn of_diagnostic(file: &str, diagnostic: &Diagnostic) -> Finding {
+    Finding {
+        file: file.to_owned(),
+        line: diagnostic.position.line,
+        column: diagnostic.position.column,
+        sid: diagnostic.sid,
+        keyword: diagnostic.keyword.clone(),
+        message: diagnostic.message.clone(),
+        enabled: diagnostic.enabled,
+    }
+}

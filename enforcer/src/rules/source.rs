@@ -1,0 +1,123 @@
+//! Where rules come from: files, and what weir ships.
+
+use std::path::{Path, PathBuf};
+
+use weir_engine::detect::{Classifications, RuleClass};
+use weir_policies::classification::Classes;
+use weir_policies::rule::ast::Rule;
+use weir_policies::{Diagnostic, Parsed};
+
+use super::{MAX_FILE, RulesError};
+use crate::settings::pattern;
+
+/// A text of rules.
+pub(super) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Shipped with weir.
+    Shipped {
+        /// Name of the rule file.
+        name: &'static str,
+        /// Its text.
+        text: &'static str,
+    },
+}
+
+/// A text of rules, parsed.
+pub(super) struct ParsedFile {
+    pub(super) rules: Vec<Rule>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) skipped: usize,
+}
+
+impl From<Parsed> for ParsedFile {
+    fn from(parsed: Parsed) -> Self {
+        Self {
+            rules: parsed.rules,
+            diagnostics: parsed.diagnostics,
+            skipped: parsed.skipped.len(),
+        }
+    }
+}
+
+impl Source {
+    /// The name that diagnostics give it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Shipped { name, .. } => format!("shipped:{name}"),
+        }
+    }
+
+    pub(super) fn parse(&self) -> Result<ParsedFile, RulesError> {
+        match self {
+            Self::File(path) => Ok(weir_policies::parse_bytes(&read(path)?).into()),
+            Self::Shipped { text, .. } => Ok(weir_policies::parse(text).into()),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
+    let failed = |source| RulesError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > MAX_FILE {
+        return Err(RulesError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+        });
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+/// The files that fit a pattern; at least one.
+pub(super) fn expand(pattern: &str) -> Result<Vec<Source>, RulesError> {
+    let files = pattern::expand(pattern).map_err(|source| RulesError::List {
+        pattern: pattern.to_owned(),
+        source,
+    })?;
+    if files.is_empty() {
+        return Err(RulesError::NoFile {
+            pattern: pattern.to_owned(),
+        });
+    }
+    Ok(files.into_iter().map(Source::File).collect())
+}
+
+/// The rules that weir ships.
+pub(super) fn shipped() -> impl Iterator<Item = Source> {
+    let files: &[(&'static str, &'static str)] = &[];
+    files
+        .iter()
+        .map(|&(name, text)| Source::Shipped { name, text })
+}
+
+/// Classes of a `classification.config`, or the shipped ones.
+pub(super) struct RuleClasses(Classes);
+
+impl Classifications for RuleClasses {
+    fn class(&self, name: &str) -> Option<RuleClass<'_>> {
+        self.0.get(name).map(|class| RuleClass {
+            description: &class.description,
+            priority: class.priority,
+        })
+    }
+}
+
+/// The classes of a file; lines that cannot be read are logged. `None`: the shipped ones.
+pub(super) fn classes(path: Option<&Path>) -> Result<RuleClasses, RulesError> {
+    let Some(path) = path else {
+        return Ok(RuleClasses(Classes::shipped()));
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| RulesError::Classification {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (classes, errors) = Classes::parse(&text);
+    for error in errors {
+        log::warn!("{}:{}: {}", path.display(), error.line, error.message);
+    }
+    Ok(RuleClasses(classes))
+}

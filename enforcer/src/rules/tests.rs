@@ -1,0 +1,112 @@
+//! Loading as `enforce` and `check` do it.
+
+use super::*;
+
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("weir-rules-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn settings(files: Vec<String>) -> Settings {
+    Settings {
+        shipped_rules: false,
+        rule_files: files,
+        ..Settings::default()
+    }
+}
+
+const GOOD: &str = "alert tcp any any -> any any (msg:\"a\"; content:\"abc\"; sid:1; rev:1;)\n";
+
+#[test]
+fn refused_rule_is_reported_with_its_place_and_the_others_load() {
+    let dir = Dir::new("refused");
+    let text = format!(
+        "# a comment\n{GOOD}alert tcp any any -> any any (msg:\"b\"; nonsense:1; sid:2;)\n"
+    );
+    let file = dir.write("a.rules", &text);
+    let report = check(&settings(vec![file.clone()])).unwrap();
+    assert_eq!((report.loaded, report.refused), (1, 1));
+    let finding = report.first_refusal().unwrap();
+    assert_eq!(
+        (finding.file.as_str(), finding.line, finding.sid),
+        (file.as_str(), 3, Some(2))
+    );
+    assert!(
+        finding.to_string().starts_with(&format!("{file}:3:")),
+        "{finding}"
+    );
+}
+
+#[test]
+fn nothing_that_loads_is_an_error_for_enforce_and_a_report_for_check() {
+    let dir = Dir::new("nothing");
+    let file = dir.write(
+        "a.rules",
+        "alert tcp any any -> any any (msg:\"b\"; nonsense:1; sid:2;)\n",
+    );
+    let settings = settings(vec![file]);
+    let error = load(&settings, &[]).unwrap_err().to_string();
+    assert!(error.contains("nonsense"), "{error}");
+    assert_eq!(check(&settings).unwrap().refused, 1);
+}
+
+#[test]
+fn no_rules_at_all_is_no_error() {
+    let dir = Dir::new("empty");
+    let file = dir.write("a.rules", "# nothing here\n");
+    assert_eq!(load(&settings(vec![file]), &[]).unwrap().report.loaded, 0);
+}
+
+#[test]
+fn missing_file_and_pattern_without_files_are_named() {
+    for name in ["/nowhere/a.rules", "/nowhere/*.rules"] {
+        let error = load(&settings(vec![name.to_owned()]), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn same_signature_in_two_files_is_used_once_and_told() {
+    let dir = Dir::new("twice");
+    let files = vec![dir.write("a.rules", GOOD), dir.write("b.rules", GOOD)];
+    let report = check(&settings(files.clone())).unwrap();
+    assert_eq!((report.loaded, report.refused), (1, 1));
+    assert_eq!(report.diagnostics[0].file, files[1]);
+}
+
+#[test]
+fn combination_holds_the_rules_of_its_sets() {
+    let dir = Dir::new("sets");
+    let mut settings = settings(vec![dir.write("a.rules", GOOD)]);
+    let web = dir.write("b.rules", &GOOD.replace("sid:1", "sid:2"));
+    settings.rule_sets.insert("web".to_owned(), vec![web]);
+    let names = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect::<Combination>();
+    let wanted = [
+        names(&["default"]),
+        names(&["web"]),
+        names(&["default", "web"]),
+    ];
+    let loaded = load(&settings, &wanted).unwrap();
+    let sizes = [0, 1, 2].map(|id| loaded.sets.get(weir_engine::frame::RuleSetId(id)).len());
+    assert_eq!(sizes, [1, 1, 2]);
+    assert_eq!(loaded.report.refused, 0);
+}

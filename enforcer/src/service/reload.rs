@@ -1,0 +1,181 @@
+//! New settings, new rules: compiled beside the running ones and put in their place as a whole.
+//!
+//! A reload that fails changes nothing. One job runs at a time; what is asked for meanwhile is answered
+//! by the one that starts behind it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use weir_datapath::attachment::Attachment;
+
+use super::Service;
+use crate::attachments::snapshot::Snapshot;
+use crate::control::server::refusal;
+use crate::rules::{self, Loaded};
+use crate::settings::Settings;
+use crate::view::View;
+
+/// A compilation on a thread of its own.
+pub(super) struct Job {
+    work: JoinHandle<Result<Prepared, String>>,
+    replies: Vec<oneshot::Sender<Value>>,
+    /// Asked for while this one runs: start another behind it.
+    again: Option<Again>,
+}
+
+struct Again {
+    reload: bool,
+    replies: Vec<oneshot::Sender<Value>>,
+}
+
+struct Prepared {
+    settings: Settings,
+    view: View,
+    loaded: Loaded,
+}
+
+/// What came of a job.
+pub(super) struct Reloaded(Result<Prepared, String>);
+
+impl Job {
+    /// Waits for it.
+    pub(super) async fn finished(&mut self) -> Reloaded {
+        Reloaded(match (&mut self.work).await {
+            Ok(result) => result,
+            Err(error) => Err(format!("compiling the rules failed: {error}")),
+        })
+    }
+}
+
+impl Service {
+    /// Reads settings and rules again; the outcome goes to `reply` and the log.
+    pub(super) fn begin_reload(
+        &mut self,
+        job: &mut Option<Job>,
+        reply: Option<oneshot::Sender<Value>>,
+    ) {
+        self.writer_state.reopen();
+        self.begin(job, true, reply.into_iter().collect());
+    }
+
+    /// Compiles the rules for attachments that need other combinations of rule sets.
+    pub(super) fn begin_compile(&mut self, job: &mut Option<Job>) {
+        self.begin(job, false, Vec::new());
+    }
+
+    fn begin(&self, job: &mut Option<Job>, reload: bool, replies: Vec<oneshot::Sender<Value>>) {
+        if let Some(running) = job {
+            let again = running.again.get_or_insert_with(|| Again {
+                reload: false,
+                replies: Vec::new(),
+            });
+            again.reload |= reload;
+            again.replies.extend(replies);
+            return;
+        }
+        let settings = if reload {
+            self.reloaded_settings()
+        } else {
+            Ok(self.settings.clone())
+        };
+        let (store, node_name) = (self.store.clone(), self.node_name.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let settings = settings?;
+            let (records, _) = store.load_all();
+            prepare(settings, records, &node_name)
+        });
+        *job = Some(Job {
+            work,
+            replies,
+            again: None,
+        });
+    }
+
+    fn reloaded_settings(&self) -> Result<Settings, String> {
+        let fresh = self.args.load().map_err(|error| error.to_string())?;
+        // What sockets, threads and files were made with stays.
+        Ok(Settings {
+            run_dir: self.settings.run_dir.clone(),
+            workers: self.settings.workers,
+            midstream: self.settings.midstream,
+            async_oneside: self.settings.async_oneside,
+            limits: self.settings.limits.clone(),
+            outputs: self.settings.outputs.clone(),
+            ..fresh
+        })
+    }
+
+    /// Puts what a job has prepared in place.
+    pub(super) fn take_over(&mut self, reloaded: Reloaded, job: &mut Option<Job>) {
+        let Some(done) = job.take() else { return };
+        let answer = match reloaded.0 {
+            Ok(prepared) => {
+                self.settings = prepared.settings;
+                self.report = prepared.loaded.report;
+                self.loads += 1;
+                self.view.store(Arc::new(prepared.view));
+                self.log_rules();
+                // Records may have changed while the rules were compiled.
+                self.records_changed.notify_one();
+                json!({
+                    "ok": true,
+                    "loaded": self.report.loaded,
+                    "refused": self.report.refused,
+                    "disabled": self.report.disabled,
+                })
+            }
+            Err(problem) => {
+                log::error!("reload refused, the rules in force stay: {problem}");
+                refusal(&format!(
+                    "reload refused, the rules in force stay: {problem}"
+                ))
+            }
+        };
+        for reply in done.replies {
+            // A client that has gone away does not need its answer.
+            let _ = reply.send(answer.clone());
+        }
+        if let Some(again) = done.again {
+            self.begin(job, again.reload, again.replies);
+        }
+    }
+
+    pub(super) fn log_rules(&self) {
+        let report = &self.report;
+        log::info!(
+            "{} rules loaded, {} refused, {} disabled",
+            report.loaded,
+            report.refused,
+            report.disabled
+        );
+        const SHOWN: usize = 20;
+        let refused = report.diagnostics.iter().filter(|finding| finding.enabled);
+        for finding in refused.take(SHOWN) {
+            log::warn!("refused: {finding}");
+        }
+        if report.refused > SHOWN {
+            log::warn!("... `weir check` shows all that are refused");
+        }
+    }
+}
+
+fn prepare(
+    settings: Settings,
+    records: Vec<Attachment>,
+    node_name: &str,
+) -> Result<Prepared, String> {
+    let snapshot = Snapshot::new(records, &settings, node_name);
+    let loaded =
+        rules::load(&settings, snapshot.combinations()).map_err(|error| error.to_string())?;
+    let view = View {
+        attachments: Arc::new(snapshot),
+        rules: Arc::new(loaded.sets.clone()),
+    };
+    Ok(Prepared {
+        settings,
+        view,
+        loaded,
+    })
+}

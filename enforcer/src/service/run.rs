@@ -1,0 +1,196 @@
+//! The service's loop, and its end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use weir_datapath::layout::CAPTURE_ENFORCER_END;
+use weir_datapath::record::RecordError;
+
+use super::Service;
+use super::reload::{Job, Reloaded};
+use crate::attachments::snapshot::Snapshot;
+use crate::attachments::watch::RecordWatch;
+use crate::control::Command;
+use crate::control::server::{Asked, ControlServer};
+use crate::view::View;
+
+/// How often records, chains and devices are compared.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait for more changes of the records before reading them.
+const SETTLE: Duration = Duration::from_millis(2);
+
+/// How long after the lease was given back frames may still be on their way to the sockets.
+const IN_FLIGHT: Duration = Duration::from_millis(20);
+
+/// How long to wait for the first lease before readiness is told to be late.
+const READY_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Service {
+    /// Serves until a signal or a failure.
+    ///
+    /// # Errors
+    ///
+    /// When a worker fails or the capture devices are taken away.
+    pub(super) async fn serve(&mut self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let control = ControlServer::listen(&self.settings.run_dir)?;
+        let (ask, mut asked) = mpsc::channel(1);
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut job: Option<Job> = None;
+        self.tell_ready().await;
+        let records_changed = std::sync::Arc::clone(&self.records_changed);
+        let link_gone = std::sync::Arc::clone(&self.link_gone);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = hangup.recv() => self.begin_reload(&mut job, None),
+                Some(error) = self.worker_ended.recv() => return Err(error.into()),
+                () = control.accept(&ask) => {}
+                Some(Asked { command, reply }) = asked.recv() => {
+                    self.answer(command, reply, &mut job).await;
+                }
+                () = records_changed.notified() => {
+                    sleep(SETTLE).await;
+                    self.take_records(&mut job);
+                }
+                () = link_gone.notified() => self.check_devices()?,
+                _ = sweep.tick() => {
+                    self.check_devices()?;
+                    self.sweep(&mut job);
+                }
+                reloaded = finished(&mut job) => self.take_over(reloaded, &mut job),
+            }
+        }
+    }
+
+    async fn tell_ready(&self) {
+        let end = Instant::now() + READY_PATIENCE;
+        while !self.lease.state().held() && Instant::now() < end {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let state = if self.lease.state().held() {
+            "ready"
+        } else {
+            "started, but without the lease: fail modes decide"
+        };
+        eprintln!(
+            "weir: {state}: {} workers, {} rules, {} attachments, run directory {}",
+            self.pool.pulses().len(),
+            self.report.loaded,
+            self.view.load().attachments.entries().len(),
+            self.settings.run_dir.display()
+        );
+    }
+
+    async fn answer(
+        &mut self,
+        command: Command,
+        reply: oneshot::Sender<Value>,
+        job: &mut Option<Job>,
+    ) {
+        let answer = match command {
+            Command::Ping => json!({"ok": true}),
+            Command::Status => self.status().await,
+            Command::Reload => return self.begin_reload(job, Some(reply)),
+        };
+        // A client that has gone away does not need its answer.
+        let _ = reply.send(answer);
+    }
+
+    /// Reads the records again. The view changes at once unless rules have to be compiled for it.
+    pub(super) fn take_records(&mut self, job: &mut Option<Job>) {
+        let (records, errors) = self.store.load_all();
+        self.note_record_problems(&errors);
+        let snapshot = Snapshot::new(records, &self.settings, &self.node_name);
+        let view = self.view.load();
+        if snapshot.combinations() == view.attachments.combinations() {
+            self.view.store(std::sync::Arc::new(View {
+                attachments: std::sync::Arc::new(snapshot),
+                rules: std::sync::Arc::clone(&view.rules),
+            }));
+        } else {
+            self.begin_compile(job);
+        }
+    }
+
+    pub(super) fn note_record_problems(&mut self, errors: &[RecordError]) {
+        let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        for problem in problems
+            .iter()
+            .filter(|p| !self.record_problems.contains(p))
+        {
+            log::warn!("{problem}");
+        }
+        self.record_problems = problems;
+    }
+
+    /// The capture pair is what all frames come through: without it this process is of no use.
+    fn check_devices(&self) -> anyhow::Result<()> {
+        match nix::net::if_::if_nametoindex(CAPTURE_ENFORCER_END) {
+            Ok(index) if index == self.devices.capture_enforcer_end => Ok(()),
+            _ => bail!(
+                "capture interface {CAPTURE_ENFORCER_END} was removed or replaced; start again to set it up anew"
+            ),
+        }
+    }
+
+    fn sweep(&mut self, job: &mut Option<Job>) {
+        let now = Instant::now();
+        let (swept, errors) = self.reconciler.sweep(&self.store, &mut self.kernel, now);
+        for error in errors {
+            log::warn!("sweep: {error}");
+        }
+        if let Err(error) = self.store.sweep_temporaries() {
+            log::warn!("sweep: {error}");
+        }
+        if swept > 0 {
+            self.take_records(job);
+        }
+        self.renew_record_watch(job);
+    }
+
+    /// The directory of the records may have been removed and made anew, which ends the watch.
+    fn renew_record_watch(&mut self, job: &mut Option<Job>) {
+        if self.record_watch.is_current(&self.store.directory()) {
+            return;
+        }
+        let changed = std::sync::Arc::clone(&self.records_changed);
+        let renewed = self
+            .store
+            .create_directory()
+            .context("records")
+            .and_then(|()| Ok(RecordWatch::start(&self.store.directory(), changed)?));
+        match renewed {
+            Ok(watch) => self.record_watch = watch,
+            Err(error) => log::warn!("{error:#}"),
+        }
+        self.take_records(job);
+    }
+
+    /// Ends everything in order.
+    pub(super) fn stop(self) {
+        log::info!("ending: from now on fail modes decide");
+        self.lease.give_back();
+        std::thread::sleep(IN_FLIGHT);
+        self.pool.stop();
+        // With the workers gone their sinks are, which ends the writer behind the last event.
+        let _ = self.writer.join();
+    }
+}
+
+/// Waits for a compilation, for ever where there is none.
+async fn finished(job: &mut Option<Job>) -> Reloaded {
+    match job {
+        Some(job) => job.finished().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,167 @@
+//! The start, step by step; what fails is told with the step and what to check.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc};
+use weir_datapath::attachment::Attachment;
+use weir_datapath::kernel::{Kernel, KernelError};
+use weir_datapath::layout::{CAPTURE_ENFORCER_END, CAPTURE_KERNEL_END};
+use weir_datapath::record::{RecordError, RecordStore};
+use weir_engine::pipeline::EngineConfig;
+
+use super::{Service, lock, node};
+use crate::attachments::reconcile::Reconciler;
+use crate::attachments::snapshot::Snapshot;
+use crate::attachments::watch::{RecordWatch, WatchError, watch_links};
+use crate::cli::EnforceArgs;
+use crate::events::queue::{self, EventSink};
+use crate::events::writer::{self, WriterError, WriterState};
+use crate::lease::Lease;
+use crate::rules::{self, Loaded, RulesError};
+use crate::settings::{Settings, SettingsError};
+use crate::view::View;
+use crate::worker::{Pool, PoolConfig, PoolError};
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// Settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Run directory or another enforcer.
+    #[error(transparent)]
+    Lock(#[from] lock::LockError),
+    /// Rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// Kernel.
+    #[error("cannot set up this node's kernel: {0}")]
+    Kernel(#[from] KernelError),
+    /// The capture pair stays down.
+    #[error(
+        "the capture pair {CAPTURE_KERNEL_END}, {CAPTURE_ENFORCER_END} does not come up; is something setting it down?"
+    )]
+    NotRunning,
+    /// Records.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// Watches.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// Events.
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+    /// Workers.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// Lease.
+    #[error("cannot start the thread that renews the lease: {0}")]
+    Lease(std::io::Error),
+}
+
+impl Service {
+    /// Starts everything; the lease is taken once all workers run.
+    ///
+    /// # Errors
+    ///
+    /// When a step fails. What was started ends with the process; the kernel's state stays usable.
+    pub(super) fn start(args: EnforceArgs) -> Result<Self, StartError> {
+        let settings = args.load()?;
+        let node_name = node::name();
+        let lock = lock::take(&settings.run_dir)?;
+        let store = RecordStore::new(&settings.run_dir);
+        store.create_directory()?;
+        let (records, record_errors) = store.load_all();
+        let (view, loaded) = first_view(records, &settings, &node_name)?;
+        let mut kernel = Kernel::open()?;
+        let devices = kernel.ensure_node()?;
+        // What a predecessor holds for another moment would divert frames to sockets that are only
+        // being opened.
+        kernel.drop_lease()?;
+        if !node::wait_until_running() {
+            return Err(StartError::NotRunning);
+        }
+        let workers = settings.workers.unwrap_or_else(node::default_workers);
+        let (sinks, source) = queue::channel(workers, settings.limits.event_queue);
+        let writer_state = Arc::new(WriterState::default());
+        let writer = writer::start(&settings.outputs.eve, source, Arc::clone(&writer_state))?;
+        let view = Arc::new(ArcSwap::from_pointee(view));
+        let (pool, worker_ended) =
+            start_pool(&settings, devices.capture_enforcer_end, &view, sinks)?;
+        let records_changed = Arc::new(Notify::new());
+        let link_gone = Arc::new(Notify::new());
+        let record_watch = RecordWatch::start(&store.directory(), Arc::clone(&records_changed))?;
+        watch_links(Arc::clone(&link_gone))?;
+        let lease = Lease::start(Kernel::open()?, pool.pulses().to_vec());
+        let mut service = Self {
+            args,
+            node_name,
+            devices,
+            kernel,
+            store,
+            reconciler: Reconciler::default(),
+            view,
+            report: loaded.report,
+            loads: 1,
+            record_problems: Vec::new(),
+            started: Instant::now(),
+            pool,
+            lease: lease.map_err(StartError::Lease)?,
+            writer_state,
+            writer,
+            records_changed,
+            link_gone,
+            worker_ended,
+            record_watch,
+            settings,
+            _lock: lock,
+        };
+        service.note_record_problems(&record_errors);
+        service.log_rules();
+        Ok(service)
+    }
+}
+
+fn first_view(
+    records: Vec<Attachment>,
+    settings: &Settings,
+    node_name: &str,
+) -> Result<(View, Loaded), StartError> {
+    let snapshot = Snapshot::new(records, settings, node_name);
+    let loaded = rules::load(settings, snapshot.combinations())?;
+    let view = View {
+        attachments: Arc::new(snapshot),
+        rules: Arc::new(loaded.sets.clone()),
+    };
+    Ok((view, loaded))
+}
+
+type Ended = mpsc::UnboundedReceiver<crate::worker::WorkerError>;
+
+fn start_pool(
+    settings: &Settings,
+    capture_end: u32,
+    view: &Arc<ArcSwap<View>>,
+    sinks: Vec<EventSink>,
+) -> Result<(Pool, Ended), StartError> {
+    let (tell, ended) = mpsc::unbounded_channel();
+    let config = PoolConfig {
+        settings,
+        workers: u16::try_from(sinks.len()).unwrap_or(1),
+        engine: EngineConfig {
+            midstream: settings.midstream,
+            async_oneside: settings.async_oneside,
+            ..EngineConfig::inline()
+        },
+        capture_end,
+        view: Arc::clone(view),
+        sinks,
+    };
+    let pool = Pool::start(config, move |error| {
+        // Nobody listens any more when the service is already ending.
+        let _ = tell.send(error);
+    })?;
+    Ok((pool, ended))
+}

@@ -1,0 +1,289 @@
+//! One worker's loop.
+//!
+//! Takes a batch, judges it frame by frame, sends it on, and starts anew; without frames it looks for
+//! some more microseconds and then sleeps until a frame, a message or [`IDLE`] comes. The clock is read
+//! once per batch.
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::{ArcSwap, Cache};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use weir_datapath::mark::{self, CaptureMark};
+use weir_engine::frame::{
+    AttachmentId, ChecksumState, FrameMeta, LinkType, Timestamp, WireDirection,
+};
+use weir_engine::pipeline::Engine;
+
+use super::counters::Published;
+use super::handover::Handover;
+use super::output::{WorkerOutput, destination};
+use super::peek;
+use super::pulse::Pulse;
+use crate::capture::batch::{FrameBatch, Held};
+use crate::capture::socket::{CaptureSocket, Receive};
+use crate::settle::{Decision, decide};
+use crate::view::View;
+
+/// Longest sleep. The lease is renewed only for workers that beat, sleeping ones included.
+pub(super) const IDLE: Duration = Duration::from_millis(50);
+
+/// How often time passes for the engine.
+const ADVANCE: Duration = Duration::from_secs(1);
+
+/// Why a worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Its socket broke.
+    #[error(
+        "worker {index} cannot receive from the capture interface: {source}; was it removed or set down?"
+    )]
+    Receive {
+        /// Which worker.
+        index: usize,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It cannot wait for frames.
+    #[error("worker {index} cannot wait for frames: {source}")]
+    Wait {
+        /// Which worker.
+        index: usize,
+        /// Why.
+        source: nix::Error,
+    },
+    /// A bug.
+    #[error("worker {index} panicked: {message}; this is a bug in weir, please report it")]
+    Panicked {
+        /// Which worker.
+        index: usize,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+/// A worker, all its memory in place.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) socket: CaptureSocket,
+    pub(super) batch: FrameBatch,
+    pub(super) engine: Engine,
+    pub(super) output: WorkerOutput,
+    pub(super) view: Cache<Arc<ArcSwap<View>>, Arc<View>>,
+    pub(super) handovers: Receiver<Handover>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) spin: Duration,
+    pub(super) lapses: u64,
+    pub(super) answered: u64,
+    pub(super) advanced: Timestamp,
+}
+
+impl Worker {
+    /// Works until asked to stop, then empties the socket and ends all flows.
+    ///
+    /// # Errors
+    ///
+    /// When the socket no longer works.
+    pub(super) fn run(mut self) -> Result<(), WorkerError> {
+        let mut idle_since: Option<Instant> = None;
+        loop {
+            self.pulse.beat();
+            let stopping = self.pulse.stopping();
+            self.hear();
+            match self.receive()? {
+                Receive::Frames(frames) if frames > 0 => {
+                    self.process_batch(frames);
+                    idle_since = None;
+                }
+                Receive::Inexpressible => self.output.counters.inexpressible += 1,
+                Receive::Empty | Receive::Frames(_) if stopping => break,
+                Receive::Empty | Receive::Frames(_) => self.idle(&mut idle_since)?,
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Receive, WorkerError> {
+        self.socket
+            .receive(&mut self.batch)
+            .map_err(|source| WorkerError::Receive {
+                index: self.index,
+                source,
+            })
+    }
+
+    fn process_batch(&mut self, frames: usize) {
+        let now = now();
+        let counters = &mut self.output.counters;
+        counters.batches += 1;
+        counters.captured += frames as u64;
+        for held in self.batch.frames() {
+            judge(held, now, &mut self.engine, &mut self.output);
+        }
+        self.output.finish_batch(&mut self.batch);
+        self.pass_time(now);
+    }
+
+    /// Takes over what others have to say: new rules, a lapse, datagrams, a request for counters.
+    fn hear(&mut self) {
+        let view = self.view.load();
+        if !Arc::ptr_eq(view, &self.output.view) {
+            if !Arc::ptr_eq(&view.rules, &self.output.view.rules) {
+                self.engine.set_rules((*view.rules).clone());
+            }
+            self.output.view = Arc::clone(view);
+        }
+        let lapses = self.pulse.lapses();
+        if lapses != self.lapses {
+            self.lapses = lapses;
+            self.output.counters.lapses += 1;
+            self.engine.missed_frames();
+        }
+        while let Ok(handover) = self.handovers.try_recv() {
+            self.take_over(handover);
+        }
+        let wanted = self.pulse.wanted();
+        if wanted != self.answered {
+            self.answered = wanted;
+            self.publish(wanted);
+        }
+    }
+
+    fn take_over(&mut self, handover: Handover) {
+        let Handover {
+            mut datagram,
+            meta,
+            fragments,
+        } = handover;
+        self.output.counters.taken_over += 1;
+        self.output.frame_len = datagram.len();
+        let verdict = self
+            .engine
+            .process_datagram(&mut datagram, &meta, &mut self.output);
+        match decide(verdict) {
+            Decision::Deliver(_) => {
+                for (frame, meta) in &fragments {
+                    self.output.deliver_released(frame, meta);
+                }
+            }
+            Decision::Reject(sides) => self.output.reject(&datagram, &meta, sides),
+            Decision::Drop(_) | Decision::Kept => {}
+        }
+        self.output.sink.flush();
+    }
+
+    fn publish(&mut self, request: u64) {
+        self.output.counters.kernel_drops += self.socket.take_drops().unwrap_or(0);
+        self.pulse.publish(Published {
+            request,
+            worker: self.output.counters,
+            engine: self.engine.counters().clone(),
+            events: self.output.sink.counts(),
+        });
+    }
+
+    /// Looks on for a while, then sleeps.
+    fn idle(&mut self, idle_since: &mut Option<Instant>) -> Result<(), WorkerError> {
+        if !self.spin.is_zero() {
+            let since = idle_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < self.spin {
+                std::hint::spin_loop();
+                return Ok(());
+            }
+        }
+        let mut fds = [
+            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.pulse.wake_fd(), PollFlags::POLLIN),
+        ];
+        let timeout = PollTimeout::try_from(IDLE).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(source) => {
+                return Err(WorkerError::Wait {
+                    index: self.index,
+                    source,
+                });
+            }
+        }
+        if fds.get(1).is_some_and(|fd| fd.any() == Some(true)) {
+            self.pulse.woken();
+        }
+        self.pass_time(now());
+        Ok(())
+    }
+
+    fn pass_time(&mut self, now: Timestamp) {
+        if now.since(self.advanced) >= ADVANCE || now < self.advanced {
+            self.advanced = now;
+            self.engine.advance(now, &mut self.output);
+            self.output.sink.flush();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.hear();
+        self.engine.finish(now(), &mut self.output);
+        self.output.sink.flush();
+        self.publish(self.answered);
+    }
+}
+
+/// The node's clock.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since.map_or(0, |since| since.as_nanos());
+    Timestamp(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+fn judge(mut held: Held<'_>, now: Timestamp, engine: &mut Engine, output: &mut WorkerOutput) {
+    output.frame_len = held.bytes().len();
+    output.counters.captured_bytes += output.frame_len as u64;
+    let Some(mark) = held.mark() else {
+        output.counters.unmarked += 1;
+        return held.discard();
+    };
+    if held.truncated() {
+        output.counters.truncated += 1;
+        return held.discard();
+    }
+    let meta = meta(&held, mark, now, &output.view);
+    let verdict = engine.process(held.bytes_mut(), &meta, output);
+    match decide(verdict) {
+        Decision::Deliver(permit) => held.deliver(permit, destination(&meta)),
+        Decision::Drop(_) | Decision::Kept => held.discard(),
+        Decision::Reject(sides) => {
+            output.reject(held.bytes(), &meta, sides);
+            held.discard();
+        }
+    }
+}
+
+fn meta(held: &Held<'_>, mark: CaptureMark, at: Timestamp, view: &View) -> FrameMeta {
+    let vnet = held.vnet();
+    let direction = match mark.direction() {
+        mark::WireDirection::FromPod => WireDirection::FromPod,
+        mark::WireDirection::ToPod => WireDirection::ToPod,
+    };
+    let ifindex = mark.ifindex();
+    let judgement = view
+        .attachments
+        .judge(ifindex, || peek::far_end(held.bytes(), direction));
+    FrameMeta {
+        at,
+        link: LinkType::Ethernet,
+        checksum: if vnet.needs_checksum() {
+            ChecksumState::Partial
+        } else {
+            ChecksumState::Final
+        },
+        gso_size: vnet.gso_size(),
+        attachment: AttachmentId(ifindex),
+        direction,
+        mode: judgement.mode,
+        rules: judgement.rules,
+        number: 0,
+    }
+}
