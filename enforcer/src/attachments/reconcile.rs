@@ -1,109 +1,89 @@
-//! Sweeps what lost DELs left behind.
+//! Keeps kernel and records together while pods come and go.
 //!
-//! A base chain outlives its device on newer kernels and grips the next device of that name; a record
-//! outlives it on all. What belongs to a device that is gone is removed once it has been seen so for
-//! [`GRACE`]: a DEL is usually on its way, and does it in order.
-
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+//! The kernel's side ([`Kernel::reconcile`]) wires what lost its chains (`nft flush ruleset`) and removes
+//! chains whose device or record is gone: a base chain outlives its device on newer kernels and grips
+//! the next device of that name. A record whose device is gone is left for DEL or GC, and not served.
 
 use nix::net::if_::if_nametoindex;
 use weir_datapath::attachment::{Attachment, AttachmentKey};
-use weir_datapath::kernel::{Kernel, KernelError};
+use weir_datapath::kernel::{Kernel, KernelError, Reconciled};
 use weir_datapath::record::{RecordError, RecordStore};
 
-/// How long a device must have been gone.
-pub const GRACE: Duration = Duration::from_secs(10);
-
-/// Remembers since when devices are gone.
+/// What was repaired so far, and what is known to be broken.
 #[derive(Debug, Default)]
 pub struct Reconciler {
-    gone: HashMap<AttachmentKey, Instant>,
+    rewired: u64,
     swept: u64,
-}
-
-/// Why a sweep is not complete.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The kernel refused.
-    #[error(transparent)]
-    Kernel(#[from] KernelError),
-    /// A record could not be read or removed.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    failing: Vec<(AttachmentKey, String)>,
+    gone: Vec<AttachmentKey>,
 }
 
 impl Reconciler {
-    /// Attachments swept so far.
+    /// Name and value of each counter.
     #[must_use]
-    pub fn swept(&self) -> u64 {
-        self.swept
+    pub fn counters(&self) -> [(&'static str, u64); 2] {
+        [
+            ("attachments.rewired", self.rewired),
+            ("attachments.swept", self.swept),
+        ]
     }
 
-    /// Sweeps what is due and returns how many attachments that were. One that cannot be swept does not
-    /// keep the others.
-    pub fn sweep(
-        &mut self,
-        store: &RecordStore,
-        kernel: &mut Kernel,
-        now: Instant,
-    ) -> (usize, Vec<SweepError>) {
-        let (records, _) = store.load_all();
-        let mut errors = Vec::new();
-        let mut dead: Vec<AttachmentKey> = Vec::new();
-        dead.extend(
-            records
-                .iter()
-                .filter(|r| !device_is_there(r))
-                .map(|r| r.key.clone()),
-        );
-        match kernel.wired() {
-            Ok(wired) => {
-                let orphans = wired.iter().filter(|interface| interface.ifindex.is_none());
-                dead.extend(orphans.filter_map(|interface| interface.owner.as_ref()?.key()));
-            }
-            Err(error) => errors.push(error.into()),
+    /// What is broken, for people.
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        self.failing.iter().map(|(key, problem)| {
+            format!(
+                "container {} interface {} is not wired: {problem}",
+                key.container_id, key.ifname
+            )
+        })
+    }
+
+    /// Compares and repairs. Each repair and each new problem is logged once.
+    ///
+    /// # Errors
+    ///
+    /// When the node's part of the kernel state cannot be had.
+    pub fn run(&mut self, store: &RecordStore, kernel: &mut Kernel) -> Result<(), KernelError> {
+        let done = kernel.reconcile(store)?;
+        self.note(done);
+        Ok(())
+    }
+
+    fn note(&mut self, done: Reconciled) {
+        for record in &done.rewired {
+            log::warn!("wired {} again: its rules were gone", describe(record));
         }
-        self.gone.retain(|key, _| dead.contains(key));
-        let mut swept = 0;
-        for key in dead {
-            let since = *self.gone.entry(key.clone()).or_insert(now);
-            if now.duration_since(since) < GRACE {
-                continue;
-            }
-            match remove(store, kernel, &key) {
-                Ok(()) => {
-                    self.gone.remove(&key);
-                    swept += 1;
-                }
-                Err(error) => errors.push(error),
-            }
+        self.rewired += done.rewired.len() as u64;
+        self.swept += u64::from(done.swept);
+        for record in done.gone.iter().filter(|r| !self.gone.contains(&r.key)) {
+            log::info!("interface of {} is gone, no DEL yet", describe(record));
         }
-        self.swept += swept as u64;
-        (swept, errors)
+        self.gone = done.gone.into_iter().map(|record| record.key).collect();
+        let failing = done.failed.into_iter().map(|(record, problem)| {
+            let known = self.failing.iter().any(|(key, _)| *key == record.key);
+            if !known {
+                log::error!("cannot wire {}: {problem}", describe(&record));
+            }
+            (record.key, problem)
+        });
+        self.failing = failing.collect();
     }
 }
 
-/// Whether the record's device exists: its name and its index are those of one device.
-fn device_is_there(record: &Attachment) -> bool {
-    if_nametoindex(record.host_ifname.as_str()).is_ok_and(|index| index == record.host_ifindex)
+fn describe(record: &Attachment) -> String {
+    format!(
+        "container {} interface {} ({})",
+        record.key.container_id, record.key.ifname, record.host_ifname
+    )
 }
 
-/// Removes chains and record under the network's lock, unless an ADD has brought the attachment back
-/// meanwhile.
-fn remove(store: &RecordStore, kernel: &mut Kernel, key: &AttachmentKey) -> Result<(), SweepError> {
-    let _lock = store.lock(&key.network)?;
-    match store.read(key)? {
-        Some(record) if device_is_there(&record) => return Ok(()),
-        Some(record) => kernel.detach(&record)?,
-        None => kernel.detach_key(key)?,
-    };
-    store.remove(key)?;
-    log::info!(
-        "swept attachment {} {} of network {}: its interface is gone and no DEL came",
-        key.container_id,
-        key.ifname,
-        key.network
-    );
-    Ok(())
+/// The records whose devices exist, and what could not be read. A record that a lost DEL left must not
+/// claim the index or address of a later pod.
+#[must_use]
+pub fn live_records(store: &RecordStore) -> (Vec<Attachment>, Vec<RecordError>) {
+    let (mut records, errors) = store.load_all();
+    records.retain(|record| {
+        if_nametoindex(record.host_ifname.as_str()).is_ok_and(|index| index == record.host_ifindex)
+    });
+    (records, errors)
 }

@@ -192,6 +192,7 @@ pub(crate) mod tests {
                 fail_mode: FailMode::Open,
                 rule_sets: Vec::new(),
             },
+            anti_spoof: true,
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use weir_datapath::attachment::Attachment;
 
 use super::Service;
+use crate::attachments::reconcile::live_records;
 use crate::attachments::snapshot::Snapshot;
 use crate::control::server::refusal;
 use crate::rules::{self, Loaded};
@@ -83,7 +84,7 @@ impl Service {
         let (store, node_name) = (self.store.clone(), self.node_name.clone());
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
-            let (records, _) = store.load_all();
+            let (records, _) = live_records(&store);
             prepare(settings, records, &node_name)
         });
         *job = Some(Job {

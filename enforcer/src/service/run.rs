@@ -12,6 +12,7 @@ use weir_datapath::record::RecordError;
 
 use super::Service;
 use super::reload::{Job, Reloaded};
+use crate::attachments::reconcile::live_records;
 use crate::attachments::snapshot::Snapshot;
 use crate::attachments::watch::RecordWatch;
 use crate::control::Command;
@@ -20,6 +21,9 @@ use crate::view::View;
 
 /// How often records, chains and devices are compared.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait for more interfaces to go before sweeping.
+const SWEEP_DELAY: Duration = Duration::from_millis(20);
 
 /// How long to wait for more changes of the records before reading them.
 const SETTLE: Duration = Duration::from_millis(2);
@@ -62,7 +66,12 @@ impl Service {
                     sleep(SETTLE).await;
                     self.take_records(&mut job);
                 }
-                () = link_gone.notified() => self.check_devices()?,
+                () = link_gone.notified() => {
+                    self.check_devices()?;
+                    // Pods end in droves: one sweep for all that end together.
+                    sleep(SWEEP_DELAY).await;
+                    self.sweep(&mut job);
+                }
                 _ = sweep.tick() => {
                     self.check_devices()?;
                     self.sweep(&mut job);
@@ -108,7 +117,7 @@ impl Service {
 
     /// Reads the records again. The view changes at once unless rules have to be compiled for it.
     pub(super) fn take_records(&mut self, job: &mut Option<Job>) {
-        let (records, errors) = self.store.load_all();
+        let (records, errors) = live_records(&self.store);
         self.note_record_problems(&errors);
         let snapshot = Snapshot::new(records, &self.settings, &self.node_name);
         let view = self.view.load();
@@ -144,22 +153,18 @@ impl Service {
     }
 
     fn sweep(&mut self, job: &mut Option<Job>) {
-        let now = Instant::now();
-        let (swept, errors) = self.reconciler.sweep(&self.store, &mut self.kernel, now);
-        for error in errors {
-            log::warn!("sweep: {error}");
+        if let Err(error) = self.reconciler.run(&self.store, &mut self.kernel) {
+            log::warn!("cannot bring kernel and records together: {error}");
         }
         if let Err(error) = self.store.sweep_temporaries() {
             log::warn!("sweep: {error}");
         }
-        if swept > 0 {
-            self.take_records(job);
-        }
-        self.renew_record_watch(job);
+        self.renew_record_watch();
+        self.take_records(job);
     }
 
     /// The directory of the records may have been removed and made anew, which ends the watch.
-    fn renew_record_watch(&mut self, job: &mut Option<Job>) {
+    fn renew_record_watch(&mut self) {
         if self.record_watch.is_current(&self.store.directory()) {
             return;
         }
@@ -173,7 +178,6 @@ impl Service {
             Ok(watch) => self.record_watch = watch,
             Err(error) => log::warn!("{error:#}"),
         }
-        self.take_records(job);
     }
 
     /// Ends everything in order.

@@ -12,7 +12,7 @@ use weir_datapath::record::{RecordError, RecordStore};
 use weir_engine::pipeline::EngineConfig;
 
 use super::{Service, lock, node};
-use crate::attachments::reconcile::Reconciler;
+use crate::attachments::reconcile::{Reconciler, live_records};
 use crate::attachments::snapshot::Snapshot;
 use crate::attachments::watch::{RecordWatch, WatchError, watch_links};
 use crate::cli::EnforceArgs;
@@ -73,7 +73,7 @@ impl Service {
         let lock = lock::take(&settings.run_dir)?;
         let store = RecordStore::new(&settings.run_dir);
         store.create_directory()?;
-        let (records, record_errors) = store.load_all();
+        let (records, record_errors) = live_records(&store);
         let (view, loaded) = first_view(records, &settings, &node_name)?;
         let mut kernel = Kernel::open()?;
         let devices = kernel.ensure_node()?;
@@ -83,6 +83,8 @@ impl Service {
         if !node::wait_until_running() {
             return Err(StartError::NotRunning);
         }
+        let mut reconciler = Reconciler::default();
+        reconciler.run(&store, &mut kernel)?;
         let workers = settings.workers.unwrap_or_else(node::default_workers);
         let (sinks, source) = queue::channel(workers, settings.limits.event_queue);
         let writer_state = Arc::new(WriterState::default());
@@ -101,7 +103,7 @@ impl Service {
             devices,
             kernel,
             store,
-            reconciler: Reconciler::default(),
+            reconciler,
             view,
             report: loaded.report,
             loads: 1,

@@ -32,6 +32,7 @@ impl Service {
             }
         };
         problems.extend(self.record_problems.iter().cloned());
+        problems.extend(self.reconciler.problems());
         let entries = view.attachments.entries();
         let attachments: Vec<Value> = entries.iter().map(|e| attachment(e, &wired)).collect();
         json!({
@@ -96,7 +97,9 @@ impl Service {
         for (name, value) in self.lease.state().counters() {
             add(name, value);
         }
-        add("attachments.swept", self.reconciler.swept());
+        for (name, value) in self.reconciler.counters() {
+            add(name, value);
+        }
         let value = |name: &String| sums.get(name).copied().unwrap_or_default();
         order
             .iter()
