@@ -3,7 +3,7 @@
 //! - [`rule`]: text to a typed syntax tree and back, diagnostics;
 //! - [`vars`]: address and port variables;
 //! - [`classification`], [`reference`], [`threshold_config`]: the configuration files beside rules;
-//! - `rules/` beside `src/`: the shipped rule sets.
+//! - [`shipped`]: the rules of `rules/` beside `src/`, embedded.
 //!
 //! Invariants: no I/O (callers hand in text), no `unsafe`, no panic on any input. What a signature
 //! *means* is the engine's business; this crate only says what was written.
@@ -13,6 +13,7 @@ pub mod classification;
 mod config_line;
 pub mod reference;
 pub mod rule;
+pub mod shipped;
 pub mod threshold_config;
 pub mod vars;
 

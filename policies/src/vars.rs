@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::rule::ast::{AddressExpr, PortExpr};
 use crate::rule::{parse_addresses, parse_ports};
+use crate::shipped;
 
 /// Longest chain of variables that name each other.
 pub const MAX_DEPTH: usize = 32;
@@ -123,6 +124,21 @@ impl Vars {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The default variables for traffic between pods: the usual names, each `any`.
+    #[must_use]
+    pub fn east_west() -> Self {
+        let addresses = shipped::ADDRESS_VARIABLES.iter();
+        let ports = shipped::PORT_VARIABLES.iter();
+        Self {
+            addresses: addresses
+                .map(|&name| (name.to_owned(), AddressExpr::Any))
+                .collect(),
+            ports: ports
+                .map(|&name| (name.to_owned(), PortExpr::Any))
+                .collect(),
+        }
     }
 
     /// Defines or replaces an address variable; `name` has no `$`.
