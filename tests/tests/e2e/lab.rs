@@ -8,7 +8,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use weir_tests::cni::Network;
 use weir_tests::enforcer::{Enforcer, Options};
@@ -79,17 +79,20 @@ impl Lab {
     pub fn settle(&self) -> Result<Status> {
         let mut last = self.enforcer.status()?;
         let mut calm = 0;
-        poll::until("the frame counters to be still", || {
+        let mut noise = std::collections::BTreeMap::new();
+        let settled = poll::until("the frame counters to be still", || {
             std::thread::sleep(std::time::Duration::from_millis(50));
             let now = self.enforcer.status()?;
-            calm = if seen(&now)? == seen(&last)? {
-                calm + 1
+            if seen(&now)? == seen(&last)? {
+                calm += 1;
             } else {
-                0
-            };
+                calm = 0;
+                noise = now.growth(&last, "");
+            }
             last = now;
             Ok((calm >= 4).then(|| last.clone()))
-        })
+        });
+        settled.with_context(|| format!("last noise: {noise:?}"))
     }
 }
 

@@ -9,14 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use weir_tests::eve::text;
 use weir_tests::node::Main;
-use weir_tests::pod::{Family, Pod};
+use weir_tests::pod::Family;
 use weir_tests::poll;
 use weir_tests::traffic::contains;
 
 use crate::lab::{
     ATTACK, ATTACK_SID, Beyond, Lab, RULES, Remote, masquerade, prevent, seen, translate, vip,
 };
-use crate::path::Path;
+use crate::path::{Path, prove};
 
 #[test]
 fn pod_to_pod_on_a_bridge() -> Result<()> {
@@ -31,16 +31,17 @@ fn pod_to_pod_over_routed_interfaces() -> Result<()> {
 fn pod_to_pod(main: Main) -> Result<()> {
     let options = weir_tests::enforcer::Options::rules(RULES);
     let lab = Lab::with("podpod", main, &prevent(), &options)?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.b.at(family, 8080)?;
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &lab.b.ns,
             bound,
             target: bound,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
+    prove(&lab, &paths)?;
     let alerts = lab.enforcer.eve.alerts(ATTACK_SID)?;
     for alert in &alerts {
         ensure!(text(alert, "/src_pod/name") == "client", "{alert}");
@@ -60,150 +61,145 @@ fn pod_to_pod(main: Main) -> Result<()> {
 #[test]
 fn pod_to_service_address() -> Result<()> {
     let lab = Lab::new("service")?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.b.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &lab.b.ns,
             bound,
             target,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn service_address_with_snat_splits_the_flow_and_is_inspected_all_the_same() -> Result<()> {
     let lab = Lab::new("split")?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.b.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
         masquerade(&lab.node, family, "ct status dnat")?;
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &lab.b.ns,
             bound,
             target,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn hairpin_of_a_pod_to_itself_through_its_service() -> Result<()> {
     let lab = Lab::new("hairpin")?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.a.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
         masquerade(&lab.node, family, "ct status dnat")?;
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &lab.a.ns,
             bound,
             target,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn host_to_pod() -> Result<()> {
     let lab = Lab::new("host")?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.b.at(family, 8080)?;
-        let path = Path {
+        paths.push(Path {
             client: &lab.node.ns,
             server: &lab.b.ns,
             bound,
             target: bound,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn pod_to_host() -> Result<()> {
     let lab = Lab::new("tohost")?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = SocketAddr::new(lab.node_ip(family), 8080);
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &lab.node.ns,
             bound,
             target: bound,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn remote_pod_to_pod_and_back_over_a_second_node() -> Result<()> {
     let lab = Lab::new("remote")?;
     let remote = Remote::beside(&lab.node)?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         for (client, server) in [(&remote.pod, &lab.b), (&lab.a, &remote.pod)] {
-            prove_between(&lab, client, server, family)?;
+            let bound = server.at(family, 8080)?;
+            paths.push(Path {
+                client: &client.ns,
+                server: &server.ns,
+                bound,
+                target: bound,
+            });
         }
     }
-    Ok(())
-}
-
-fn prove_between(lab: &Lab, client: &Pod, server: &Pod, family: Family) -> Result<()> {
-    let bound = server.at(family, 8080)?;
-    let path = Path {
-        client: &client.ns,
-        server: &server.ns,
-        bound,
-        target: bound,
-    };
-    path.prove(lab)
-        .with_context(|| format!("{family:?} from {} to {}", client.name(), server.name()))
+    prove(&lab, &paths)
 }
 
 #[test]
 fn outside_to_pod_through_a_node_port() -> Result<()> {
     let lab = Lab::new("nodeport")?;
     let outside = Beyond::outside(&lab.node)?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         let bound = lab.b.at(family, 8080)?;
         let target = SocketAddr::new(outside.node_ip(family), 30_080);
         translate(&lab.node, target, bound)?;
-        let path = Path {
+        paths.push(Path {
             client: &outside.ns,
             server: &lab.b.ns,
             bound,
             target,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
 fn pod_to_outside_with_snat() -> Result<()> {
     let lab = Lab::new("snat")?;
     let outside = Beyond::outside(&lab.node)?;
+    let mut paths = Vec::new();
     for family in Family::BOTH {
         masquerade(&lab.node, family, "oifname uplink")?;
         let bound = SocketAddr::new(outside.ip(family), 8080);
-        let path = Path {
+        paths.push(Path {
             client: &lab.a.ns,
             server: &outside.ns,
             bound,
             target: bound,
-        };
-        path.prove(&lab).with_context(|| format!("{family:?}"))?;
+        });
     }
-    Ok(())
+    prove(&lab, &paths)
 }
 
 #[test]
