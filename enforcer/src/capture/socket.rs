@@ -20,6 +20,10 @@ const SO_RCVMARK: libc::c_int = 75;
 /// Ask the kernel for a fanout group number that nobody uses.
 const FANOUT_UNIQUE: u16 = 0x2000;
 
+/// `PACKET_FANOUT_FLAG_IGNORE_OUTGOING`: in a group the sockets' own `PACKET_IGNORE_OUTGOING` does not count, and
+/// what is injected on the capture pair would come back as if it were captured, for ever.
+const FANOUT_IGNORE_OUTGOING: u16 = 0x4000;
+
 /// Why the capture sockets cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {step}: {source}{}", hint(.source))]
@@ -103,8 +107,8 @@ impl CaptureSocket {
 
     fn join(&self, group: Option<u16>) -> Result<u16, SocketError> {
         let (id, flags) = match group {
-            Some(id) => (id, 0),
-            None => (0, FANOUT_UNIQUE),
+            Some(id) => (id, FANOUT_IGNORE_OUTGOING),
+            None => (0, FANOUT_IGNORE_OUTGOING | FANOUT_UNIQUE),
         };
         let kind = libc::PACKET_FANOUT_CBPF as u32 | u32::from(flags);
         let value = u32::from(id) | kind << 16;
