@@ -2,6 +2,7 @@
 //! namespace. Needs root, and fails without it. No enforcer runs: pods fail open.
 
 mod chains;
+mod first_packet;
 mod kernel_state;
 mod leftovers;
 mod protocol;
