@@ -80,9 +80,25 @@ fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a 
         | (PacketBuffer::Ip(Version::V6), Network::Ipv6, _) => packet.ip_header(),
         (PacketBuffer::Tcp, _, Transport::Tcp(_))
         | (PacketBuffer::Udp, _, Transport::Udp { .. })
-        | (PacketBuffer::Icmp4, _, Transport::Icmp4(_))
         | (PacketBuffer::Icmp6, _, Transport::Icmp6(_)) => packet.transport_header(),
+        (PacketBuffer::Icmp4, _, Transport::Icmp4(icmp)) => icmp4_header(packet, icmp.kind),
         _ => return None,
     };
     (!bytes.is_empty()).then_some(bytes)
+}
+
+/// The header of an ICMP message by its type (RFC 792, 950, 1256): of router advertisements, all
+/// addresses; of timestamps and address masks, their values; of all others, eight bytes.
+fn icmp4_header<'a>(packet: &Packet<'a>, kind: u8) -> &'a [u8] {
+    let message = packet.segment();
+    let length = match kind {
+        9 => {
+            let word = |at: usize| message.get(at).copied().map_or(0, usize::from);
+            8 + word(4) * word(5) * 4
+        }
+        13 | 14 => 20,
+        17 | 18 => 12,
+        _ => 8,
+    };
+    message.get(..length).unwrap_or(message)
 }

@@ -152,8 +152,17 @@ pub(super) enum PacketTest {
     StreamSize(Sides, NumberTest),
     VlanId(VlanLayer, NumberTest),
     VlanLayers(NumberTest),
+    /// Whether a checksum is right.
+    Checksum(ChecksumOf, bool),
     /// A decode or stream event by its full name.
     Event(Box<str>),
+}
+
+/// Which checksum is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChecksumOf {
+    Ipv4,
+    Transport(Version, TransportKind),
 }
 
 /// `ipopts`

@@ -11,7 +11,7 @@ use super::evaluate::{
 };
 use super::outcome::Weight;
 use super::program::{Chains, Kind, Program, Scan};
-use super::state::{Decision, ThresholdKey, Thresholds, decide};
+use super::state::{Count, Decision, ThresholdKey, Thresholds, decide};
 use super::{Effect, Hit, HitSource, Inspection, Outcome, RuleSet, Scope, SignatureId, StreamView};
 use crate::event::FlowDirection;
 use crate::frame::Mode;
@@ -269,8 +269,19 @@ impl Round<'_> {
             source: packet.source,
             destination: packet.destination,
             vlan: [outer, inner],
+            distinct: self.distinct(rule),
         };
         self.thresholds.decide(rule, &key, self.store.now)
+    }
+
+    /// The port that a threshold counts once each.
+    fn distinct(&self, rule: &Threshold) -> Option<u16> {
+        let (source, destination) = self.inspection.packet.ports();
+        match rule.unique_on.as_deref() {
+            Some("src_port") => Some(source),
+            Some(_) => Some(destination),
+            None => None,
+        }
     }
 
     /// `None`: there is no flow, or it holds too many thresholds; then nothing is held back.
@@ -278,7 +289,7 @@ impl Round<'_> {
         let (now, limit) = (self.store.now, self.store.limit);
         let flow = self.store.flow.as_deref_mut()?;
         match flow.threshold(identity, now, limit) {
-            Ok(state) => Some(decide(rule, state, now)),
+            Ok(state) => Some(decide(rule, state, now, Count::Match)),
             Err(_) => {
                 self.store.full += 1;
                 None
@@ -310,27 +321,34 @@ impl Round<'_> {
         if matches!(effect, Effect::None) {
             *effect = Effect::Drop {
                 signature: id,
-                scope: self.drop_scope(program, source),
+                scope: self.drop_scope(program),
                 reject,
             };
         }
         false
     }
 
-    /// As documented: a match in the stream or on addresses alone passes the flow, others the packet.
+    /// As documented: a match on addresses alone, in the stream, or on the headers of a TCP connection
+    /// passes the flow, others the packet.
     fn pass_scope(&self, program: &Program, source: HitSource) -> Scope {
+        let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
-            || matches!(source, HitSource::Stream { .. });
+            || (matches!(source, HitSource::Stream { .. }) && self.established())
+            || (tcp && program.payload.is_none());
         self.scope(on_flow)
     }
 
-    /// Like a pass; and a match in any payload ends its flow too, except in a TCP packet that is not
-    /// part of its stream (it may not be the flow's at all).
-    fn drop_scope(&self, program: &Program, source: HitSource) -> Scope {
+    fn established(&self) -> bool {
+        self.inspection.flow.is_some_and(|flow| flow.established)
+    }
+
+    /// A match on addresses alone or in a payload ends the flow; but not in a TCP packet that is not
+    /// part of an established stream: it may not be the connection's at all. A match on headers drops
+    /// the packet.
+    fn drop_scope(&self, program: &Program) -> Scope {
         let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
-        let of_flow = !tcp || self.inspection.stream.is_some();
+        let of_flow = !tcp || (self.inspection.stream.is_some() && self.established());
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
-            || matches!(source, HitSource::Stream { .. })
             || (program.payload.is_some() && of_flow);
         self.scope(on_flow)
     }

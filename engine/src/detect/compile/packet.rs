@@ -1,7 +1,12 @@
 //! Keywords on packet headers, flow counters and events.
 
+use crate::decode::DecodeEvent;
 use crate::detect::matcher::{parse_integer, parse_number_test};
-use crate::detect::program::{BitsModifier, FragmentBits, IpOption, PacketTest, Sides, VlanLayer};
+use crate::detect::program::{
+    BitsModifier, ChecksumOf, FragmentBits, IpOption, PacketTest, Sides, TransportKind, Version,
+    VlanLayer,
+};
+use crate::stream::StreamEvent;
 
 /// Keywords that [`packet_test`] knows.
 pub(super) const KEYWORDS: &[&str] = &[
@@ -18,6 +23,13 @@ pub(super) const KEYWORDS: &[&str] = &[
     "fragbits",
     "fragoffset",
     "icmp_id",
+    "icmpv4-csum",
+    "icmpv6-csum",
+    "ipv4-csum",
+    "tcpv4-csum",
+    "tcpv6-csum",
+    "udpv4-csum",
+    "udpv6-csum",
     "icmp_seq",
     "id",
     "ip_proto",
@@ -73,6 +85,13 @@ fn parse(name: &str, value: &str) -> Result<PacketTest, String> {
         "flow.pkts" => sided(value).map(|(side, test)| PacketTest::FlowPackets(side, test))?,
         "flow.bytes" => sided(value).map(|(side, test)| PacketTest::FlowBytes(side, test))?,
         "stream_size" => stream_size(value)?,
+        "ipv4-csum" => PacketTest::Checksum(ChecksumOf::Ipv4, validity(value)?),
+        "tcpv4-csum" => checksum(Version::V4, TransportKind::Tcp, value)?,
+        "tcpv6-csum" => checksum(Version::V6, TransportKind::Tcp, value)?,
+        "udpv4-csum" => checksum(Version::V4, TransportKind::Udp, value)?,
+        "udpv6-csum" => checksum(Version::V6, TransportKind::Udp, value)?,
+        "icmpv4-csum" => checksum(Version::V4, TransportKind::Icmp4, value)?,
+        "icmpv6-csum" => checksum(Version::V6, TransportKind::Icmp6, value)?,
         "vlan.layers" => PacketTest::VlanLayers(parse_number_test(value, 3)?),
         "vlan.id" => vlan(value)?,
         "decode-event" | "engine-event" => event(name, "decoder", value)?,
@@ -81,17 +100,31 @@ fn parse(name: &str, value: &str) -> Result<PacketTest, String> {
     })
 }
 
-fn event(name: &str, prefix: &str, value: &str) -> Result<PacketTest, String> {
-    let known = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    if value.is_empty() || !value.chars().all(known) {
-        return Err(format!("`{value}` is not the name of an event"));
+fn checksum(version: Version, kind: TransportKind, value: &str) -> Result<PacketTest, String> {
+    let of = ChecksumOf::Transport(version, kind);
+    Ok(PacketTest::Checksum(of, validity(value)?))
+}
+
+fn validity(value: &str) -> Result<bool, String> {
+    match value {
+        "valid" => Ok(true),
+        "invalid" => Ok(false),
+        other => Err(format!("`{other}` is neither `valid` nor `invalid`")),
     }
+}
+
+fn event(name: &str, prefix: &str, value: &str) -> Result<PacketTest, String> {
     // engine-event may name events of either kind, with their prefix.
     let full = if name == "engine-event" && value.starts_with("stream.") {
         value.to_owned()
     } else {
         format!("{prefix}.{value}")
     };
+    let known = DecodeEvent::from_name(&full).is_some()
+        || StreamEvent::ALL.iter().any(|event| event.name() == full);
+    if !known {
+        return Err(format!("no event of the name `{full}` is ever raised"));
+    }
     Ok(PacketTest::Event(full.into_boxed_str()))
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use weir_policies::rule::ast::{
     Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, StreamTest,
-    Threshold, Written,
+    Threshold, Track, Written,
 };
 
 use super::env::{CompileEnv, Problem};
@@ -226,8 +226,13 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
 fn threshold(rule: &Rule) -> Result<Option<Threshold>, Problem> {
     let threshold = rule.threshold.clone();
     if let Some(by) = threshold.as_ref().and_then(|rule| rule.unique_on.as_ref()) {
-        let reason = format!("counting distinct values of `{by}` is not evaluated");
-        return Err(Problem::new(rule.position, "unique_on", reason));
+        let by_flow = threshold
+            .as_ref()
+            .is_some_and(|rule| rule.track == Track::Flow);
+        if by_flow || !["src_port", "dst_port"].contains(&by.as_str()) {
+            let reason = format!("counting distinct values of `{by}` is not evaluated here");
+            return Err(Problem::new(rule.position, "unique_on", reason));
+        }
     }
     Ok(threshold)
 }

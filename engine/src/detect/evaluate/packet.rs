@@ -5,14 +5,16 @@ use weir_policies::rule::ast::{
     TcpFlagsTest,
 };
 
+use crate::decode::checksum;
 use crate::detect::Inspection;
 use crate::detect::inspection::FlowView;
 use crate::detect::matcher::{Intervals, number_matches};
 use crate::detect::program::{
-    BitsModifier, Ends, FlowCondition, FragmentBits, IpOption, PacketTest, Program, Protocol,
-    Sides, TransportKind, Version, VlanLayer,
+    BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, IpOption, PacketTest, Program,
+    Protocol, Sides, TransportKind, Version, VlanLayer,
 };
 use crate::event::{FlowDirection, Volume};
+use crate::frame::ChecksumState;
 use crate::packet::{IcmpHeader, Network, Packet, TcpHeader, Transport};
 
 /// Whether protocol, addresses, ports and flow are those of the signature.
@@ -101,7 +103,7 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         value.is_some_and(|value| number_matches(*test, value))
     };
     match test {
-        PacketTest::PayloadSize(test) => holds(test, u64::try_from(packet.payload().len()).ok()),
+        PacketTest::PayloadSize(test) => payload_size_matches(*test, packet.payload().len()),
         PacketTest::TcpFlags(test) => tcp(packet).is_some_and(|tcp| flags_match(*test, tcp.flags)),
         PacketTest::IcmpType(test) => holds(test, icmp(packet).map(|icmp| icmp.kind.into())),
         PacketTest::IcmpCode(test) => holds(test, icmp(packet).map(|icmp| icmp.code.into())),
@@ -135,6 +137,7 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         PacketTest::SameAddress => packet.source == packet.destination,
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
+        PacketTest::Checksum(of, valid) => checksum_is(inspection, *of) == Some(*valid),
         PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
         PacketTest::FlowAge(_)
         | PacketTest::FlowPackets(..)
@@ -219,6 +222,28 @@ fn fragment_offset(packet: &Packet<'_>) -> u64 {
     packet
         .fragment
         .map_or(0, |fragment| u64::from(fragment.offset) / 8)
+}
+
+/// The reference engine asks `dsize:!n` only of packets that have a payload; so do we.
+fn payload_size_matches(test: NumberTest, length: usize) -> bool {
+    let asked = length > 0 || !matches!(test, NumberTest::NotEqual(size) if size > 0);
+    asked && u64::try_from(length).is_ok_and(|length| number_matches(test, length))
+}
+
+/// Whether the checksum is right; `None` where the packet has none. One that the sender left to the
+/// device counts as right.
+fn checksum_is(inspection: &Inspection<'_>, of: ChecksumOf) -> Option<bool> {
+    let packet = inspection.packet;
+    match of {
+        ChecksumOf::Ipv4 => ipv4(packet).then(|| checksum::verify_ipv4_header(packet).is_ok()),
+        ChecksumOf::Transport(version, kind) => {
+            let asked = protocol_matches(Protocol::Ip(Some(version)), packet)
+                && protocol_matches(Protocol::Transport(kind), packet);
+            let meta = inspection.meta;
+            let final_sum = meta.checksum == ChecksumState::Final && meta.gso_size.is_none();
+            asked.then(|| !final_sum || checksum::verify_transport(packet).is_ok())
+        }
+    }
 }
 
 fn has_ip_option(packet: &Packet<'_>, wanted: IpOption) -> bool {

@@ -11,4 +11,4 @@ mod threshold;
 
 pub(super) use host_bits::HostBits;
 pub(super) use name::Name;
-pub(super) use threshold::{Decision, ThresholdKey, ThresholdState, Thresholds, decide};
+pub(super) use threshold::{Count, Decision, ThresholdKey, ThresholdState, Thresholds, decide};

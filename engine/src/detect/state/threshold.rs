@@ -41,20 +41,53 @@ impl ThresholdState {
             expires: u64::MAX,
         }
     }
+
+    /// Starts a new window where the last one ran out.
+    fn roll(&mut self, rule: &Threshold, now: Timestamp) {
+        let window = u64::from(rule.seconds).saturating_mul(SECOND);
+        if rule.kind == ThresholdKind::Backoff || window == 0 {
+            return;
+        }
+        if now.0.saturating_sub(self.start.0) >= window {
+            *self = Self::new(now);
+        }
+        self.expires = self.start.0.saturating_add(window);
+    }
+}
+
+/// Whether a match counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Match,
+    /// One like it was counted in this window: it adds nothing.
+    Repetition,
 }
 
 /// Counts one match.
-pub(crate) fn decide(rule: &Threshold, state: &mut ThresholdState, now: Timestamp) -> Decision {
-    let window = u64::from(rule.seconds).saturating_mul(SECOND);
-    let timed = rule.kind != ThresholdKind::Backoff && window > 0;
-    if timed && now.0.saturating_sub(state.start.0) >= window {
-        *state = ThresholdState::new(now);
+pub(crate) fn decide(
+    rule: &Threshold,
+    state: &mut ThresholdState,
+    now: Timestamp,
+    count: Count,
+) -> Decision {
+    state.roll(rule, now);
+    if count == Count::Repetition {
+        let beyond = state.count > rule.count;
+        return match rule.kind {
+            ThresholdKind::DetectionFilter => Decision {
+                alert: beyond,
+                act: beyond,
+            },
+            ThresholdKind::Limit => Decision {
+                alert: false,
+                act: true,
+            },
+            _ => Decision {
+                alert: false,
+                act: false,
+            },
+        };
     }
-    state.expires = if timed {
-        state.start.0.saturating_add(window)
-    } else {
-        u64::MAX
-    };
     state.count = state.count.saturating_add(1);
     match rule.kind {
         ThresholdKind::Limit => Decision {
@@ -113,6 +146,8 @@ pub(crate) struct ThresholdKey {
     pub(crate) destination: IpAddr,
     /// Outermost two VLAN ids: the same address on another network is another host.
     pub(crate) vlan: [u16; 2],
+    /// A value that counts once a window.
+    pub(crate) distinct: Option<u16>,
 }
 
 /// The thresholds of a worker.
@@ -139,13 +174,42 @@ impl Thresholds {
         now: Timestamp,
     ) -> Decision {
         let hash = self.hash(key);
-        let state = self.table.entry(
-            hash,
-            now,
-            |state| state.expires < now.0,
-            || ThresholdState::new(now),
-        );
-        decide(rule, state, now)
+        let count = self.first_of_its_value(rule, key, (hash, now));
+        decide(rule, self.state(hash, now), now, count)
+    }
+
+    fn state(&mut self, hash: u128, now: Timestamp) -> &mut ThresholdState {
+        let dead = |state: &ThresholdState| state.expires < now.0;
+        self.table
+            .entry(hash, now, dead, || ThresholdState::new(now))
+    }
+
+    /// Whether the value to count was not met in this window. A value is remembered as an entry of its
+    /// own, keyed by the window's start, so that a new window has met none.
+    fn first_of_its_value(
+        &mut self,
+        rule: &Threshold,
+        key: &ThresholdKey,
+        (hash, now): (u128, Timestamp),
+    ) -> Count {
+        let Some(value) = key.distinct else {
+            return Count::Match;
+        };
+        let state = self.state(hash, now);
+        state.roll(rule, now);
+        let (start, expires) = (state.start, state.expires);
+        let mut hasher = SipHasher13::new_with_keys(self.seed[0], self.seed[1]);
+        hasher.write_u128(hash);
+        hasher.write_u64(start.0);
+        hasher.write_u16(value);
+        let met = self.state(hasher.finish128().as_u128(), now);
+        met.expires = expires;
+        met.count = met.count.saturating_add(1);
+        if met.count == 1 {
+            Count::Match
+        } else {
+            Count::Repetition
+        }
     }
 
     /// Entries thrown out before their time.
@@ -210,6 +274,7 @@ mod tests {
             source: [10, 0, 0, 1].into(),
             destination: [10, 0, 0, 2].into(),
             vlan: [0; 2],
+            distinct: None,
         };
         let letter = |&second: &u64| match table.decide(rule, &key, Timestamp(second * SECOND)) {
             Decision {
@@ -264,6 +329,31 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_repeats_counts_once_a_window() {
+        let filter = rule(ThresholdKind::DetectionFilter, 1, 10, 0);
+        let mut table = Thresholds::new(64, [1, 2]);
+        let mut alert = |second: u64, port| {
+            let key = ThresholdKey {
+                identity: 1,
+                track: Track::Source,
+                source: [10, 0, 0, 1].into(),
+                destination: [10, 0, 0, 2].into(),
+                vlan: [0; 2],
+                distinct: Some(port),
+            };
+            table
+                .decide(&filter, &key, Timestamp(second * SECOND))
+                .alert
+        };
+        assert_eq!([alert(0, 1), alert(1, 1), alert(2, 1)], [false; 3]);
+        assert_eq!([alert(3, 2), alert(4, 1)], [true; 2]);
+        assert_eq!(
+            [alert(11, 1), alert(12, 1), alert(13, 2)],
+            [false, false, true]
+        );
+    }
+
+    #[test]
     fn counts_by_what_it_tracks() {
         let at = |track, source: [u8; 4], destination: [u8; 4], identity| ThresholdKey {
             identity,
@@ -271,6 +361,7 @@ mod tests {
             source: source.into(),
             destination: destination.into(),
             vlan: [0; 2],
+            distinct: None,
         };
         let table = Thresholds::new(16, [1, 2]);
         let same = |a, b| table.hash(&a) == table.hash(&b);
