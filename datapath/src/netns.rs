@@ -261,3 +261,31 @@ fn format_mac(mac: &[u8]) -> String {
     let parts: Vec<_> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     parts.join(":")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use nix::sched::unshare;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_after_the_deadline_is_a_timeout() {
+        let other = thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("unshare: these tests need root");
+            File::open(OWN_NETNS).unwrap()
+        });
+        let other = other.join().unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", other.as_raw_fd()));
+        let error = peer_within(&path, "eth0", Duration::ZERO).unwrap_err();
+        assert!(matches!(error, PeerError::Timeout { .. }), "{error}");
+        let error = peer_within(&path, "eth0", DEADLINE).unwrap_err();
+        assert!(matches!(error, PeerError::NoInterface { .. }), "{error}");
+    }
+
+    #[test]
+    fn mac_addresses_are_written_as_they_are_read() {
+        assert_eq!(format_mac(&[2, 0xab, 0, 0, 0, 0xff]), "02:ab:00:00:00:ff");
+    }
+}

@@ -4,8 +4,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use pnet::datalink::{self, Channel, Config};
 
-pub(crate) const BROADCAST: [u8; 6] = [0xff; 6];
-
 /// Sends a frame as it is on a device of the calling thread's network namespace.
 pub(crate) fn send(device: &str, frame: &[u8]) {
     let interface = datalink::interfaces()

@@ -145,6 +145,7 @@ pub(crate) fn pod(number: u8, fail_mode: FailMode) -> TestPod {
     netns.run(|| {
         std::fs::write("/proc/sys/net/ipv6/conf/all/accept_dad", "0").unwrap();
         std::fs::write("/proc/sys/net/ipv6/conf/eth0/accept_dad", "0").unwrap();
+        std::fs::write("/proc/sys/net/ipv6/conf/eth0/router_solicitations", "0").unwrap();
         ip(&format!("addr add 10.66.0.{number}/24 dev eth0"));
         ip(&format!("addr add fd66::{number:x}/64 dev eth0 nodad"));
         quiet("eth0");
