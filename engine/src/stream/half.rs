@@ -42,6 +42,8 @@ pub(crate) struct Half {
     syn_window: u16,
     /// Shift of the windows that it advertises; `None` while unknown.
     scale: Option<u8>,
+    /// Timestamps of its first and its last SYN.
+    syn_stamps: Option<(u32, u32)>,
     /// Timestamps are in use as far as this side is concerned.
     pub(crate) timestamps: bool,
     /// Latest timestamp that its receiver would hold (TS.Recent), and when.
@@ -78,8 +80,26 @@ impl Half {
         self.zero = Some(zero);
     }
 
-    /// Takes what its SYN says. A later SYN of the same number says it again.
-    pub(crate) fn adopt_options(&mut self, syn: &Segment, at: Timestamp) {
+    /// Notes the timestamp of a SYN, first or later.
+    pub(crate) fn note_syn(&mut self, syn: &Segment) {
+        if let Some((value, _)) = syn.options.timestamps {
+            let first = self.syn_stamps.map_or(value, |(first, _)| first);
+            self.syn_stamps = Some((first, value));
+        }
+    }
+
+    /// Whether the answer to its SYN echoes a timestamp that none of its SYNs had: Linux takes no such
+    /// answer, not even a RST.
+    pub(crate) fn disowns_echo(&self, answer: &Segment) -> bool {
+        let (Some((first, last)), Some((_, echo))) = (self.syn_stamps, answer.options.timestamps)
+        else {
+            return false;
+        };
+        answer.ack.is_some() && echo != 0 && echo.wrapping_sub(first) > last.wrapping_sub(first)
+    }
+
+    fn adopt_options(&mut self, syn: &Segment, at: Timestamp) {
+        self.note_syn(syn);
         self.syn_window = syn.window;
         self.scale = Some(syn.options.window_scale.unwrap_or(0).min(MAX_SCALE));
         self.timestamps = syn.options.timestamps.is_some();

@@ -19,7 +19,7 @@ impl Tcp {
             State::None => {
                 self.state = State::Handshake;
                 self.sender_mut(arrival.direction).begin(syn, arrival.at);
-                Admission::Taken
+                syn_data(syn)
             }
             State::Handshake if self.reset.is_some() => Admission::Restart,
             State::Handshake => self.syn_in_handshake(syn, arrival, events),
@@ -42,10 +42,11 @@ impl Tcp {
                 events.insert(StreamEvent::SynToClient);
             }
             me.begin(syn, arrival.at);
-            return Admission::Taken;
+            return syn_data(syn);
         }
+        me.note_syn(syn);
         if me.offset(syn.start) == 0 {
-            return Admission::Taken;
+            return syn_data(syn);
         }
         events.insert(StreamEvent::SynResendDifferentSequence);
         if syn.length > 0 || me.end > 0 {
@@ -116,6 +117,9 @@ impl Tcp {
         events: &mut StreamEvents,
     ) -> Admission {
         let direction = arrival.direction;
+        if self.disowned(segment, direction) {
+            return Admission::Refused(StreamEvent::InvalidTimestamp);
+        }
         let split = direction == FlowDirection::ToServer;
         let (me, peer) = self.halves_mut(direction);
         if split && peer.origin != Origin::Syn {
@@ -197,6 +201,9 @@ impl Tcp {
         let Some(ack) = segment.ack else {
             return Admission::Refused(StreamEvent::InvalidAck);
         };
+        if self.disowned(segment, direction) {
+            return Admission::Refused(StreamEvent::InvalidTimestamp);
+        }
         if self.receiver(direction).origin == Origin::Unknown {
             return self.one_sided(segment, arrival, events);
         }
@@ -344,6 +351,9 @@ impl Tcp {
                 events.insert(StreamEvent::RstNoSession);
                 Admission::Untracked
             }
+            State::Handshake if self.disowned(segment, direction) => {
+                Admission::Refused(StreamEvent::InvalidTimestamp)
+            }
             State::Handshake => {
                 if self.resets_handshake(segment, direction) {
                     self.reset = Some(direction);
@@ -355,6 +365,12 @@ impl Tcp {
             }
             State::Established => self.reset_connection(segment, direction, events),
         }
+    }
+
+    /// An answer to a SYN that its sender would not take, by its timestamp.
+    fn disowned(&self, segment: &Segment, direction: FlowDirection) -> bool {
+        let peer = self.receiver(direction);
+        !peer.syn_acked && peer.disowns_echo(segment)
     }
 
     fn resets_handshake(&self, segment: &Segment, direction: FlowDirection) -> bool {
@@ -395,6 +411,16 @@ impl Tcp {
 
     fn sender_mut(&mut self, direction: FlowDirection) -> &mut super::half::Half {
         &mut self.halves[direction as usize]
+    }
+}
+
+/// Data in a SYN is taken by servers that speak Fast Open (RFC 7413), asked to with its option; others
+/// answer the SYN alone. (One that takes it unasked is refused its SYN-ACK.)
+fn syn_data(syn: &Segment) -> Admission {
+    if syn.length > 0 && !syn.options.fast_open {
+        Admission::NoEffect
+    } else {
+        Admission::Taken
     }
 }
 

@@ -165,6 +165,50 @@ fn data_in_the_syn_is_part_of_the_stream() {
 }
 
 #[test]
+fn data_in_a_syn_without_fast_open_is_not_part_of_the_stream() {
+    let mut world = World::prevent(RULE);
+    world
+        .send(client().syn().data(b"hello"))
+        .passes(&FLOW_BEGINS);
+    world
+        .send(server().syn_ack().ack(5))
+        .is_refused("stream.3whs_synack_with_wrong_ack", &[]);
+    world.send(server().syn_ack()).passes(&[]);
+    world
+        .send(client().data(b"attack"))
+        .drops(DropReason::Rule, &[("tcp.handshakes", 1)]);
+}
+
+#[test]
+fn an_answer_that_echoes_no_timestamp_of_the_syn_is_refused() {
+    let echo = |value: u32| {
+        let mut option = vec![8, 10, 0, 0, 0, 100];
+        option.extend(value.to_be_bytes());
+        option
+    };
+    let mut world = World::prevent(RULE);
+    world
+        .send(client().syn().timestamp(700))
+        .passes(&FLOW_BEGINS);
+    world.send(client().syn().timestamp(900)).passes(&[]);
+    for forged in [
+        server().rst().options(&echo(100)),
+        server().fin().options(&echo(100)),
+        server().syn_ack().options(&echo(901)),
+    ] {
+        world
+            .send(forged)
+            .is_refused("stream.pkt_invalid_timestamp", &[]);
+    }
+    world
+        .send(server().syn_ack().options(&echo(900)))
+        .passes(&[]);
+    world
+        .send(client().timestamp(950))
+        .passes(&[("tcp.handshakes", 1)]);
+}
+
+#[test]
 fn data_in_the_syn_that_the_server_ignored_comes_again_as_it_was() {
     let mut world = World::prevent(RULE);
     let mut counts = FLOW_BEGINS.to_vec();
@@ -192,9 +236,11 @@ fn a_syn_with_other_data_is_refused() {
     let mut world = World::prevent(RULE);
     let mut counts = FLOW_BEGINS.to_vec();
     counts.push(("tcp.bytes", 5));
-    world.send(client().syn().data(b"hello")).passes(&counts);
     world
-        .send(client().syn().isn(4).data(b"attack"))
+        .send(client().syn().fast_open().data(b"hello"))
+        .passes(&counts);
+    world
+        .send(client().syn().fast_open().isn(4).data(b"attack"))
         .is_refused("stream.3whs_syn_resend_diff_seq_on_syn_recv", &[]);
 }
 
