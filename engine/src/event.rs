@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use weir_policies::rule::ast::{Action, Meta};
 
+use crate::app_layer::Transaction;
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::verdict::DropReason;
 
@@ -17,6 +18,10 @@ pub trait Output {
     fn drop(&mut self, drop: &Drop<'_>);
     /// A flow ended or timed out.
     fn flow(&mut self, flow: &FlowEnd<'_>);
+    /// A transaction of the application layer is complete, or its flow ended before it was.
+    fn transaction(&mut self, record: &TransactionRecord<'_>) {
+        let _ = record;
+    }
     /// A frame that the engine held ([`crate::verdict::Verdict::Held`]) is settled: deliver it.
     fn release(&mut self, frame: &[u8], meta: &FrameMeta);
     /// A datagram was put together from fragments: does its flow live with another worker?
@@ -177,6 +182,21 @@ pub struct Drop<'a> {
     pub signature: Option<&'a Meta>,
     /// False in detect mode: the frame was delivered.
     pub acted: bool,
+}
+
+/// A transaction of the application layer.
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionRecord<'a> {
+    /// When the record is made.
+    pub at: Timestamp,
+    /// The flow.
+    pub flow: FlowSummary,
+    /// Attachments whose interfaces the flow's frames crossed.
+    pub attachments: [AttachmentId; 2],
+    /// Application protocol.
+    pub app_proto: &'static str,
+    /// The transaction.
+    pub transaction: &'a dyn Transaction,
 }
 
 /// A flow ended.

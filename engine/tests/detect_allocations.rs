@@ -106,6 +106,8 @@ fn inspect(detector: &mut Detector, flow: &mut FlowState, window: &[u8], fresh: 
             window_offset: 0,
             eof: false,
         }),
+        app: None,
+        again: false,
         events: &[],
     };
     let hits = detector.inspect(&inspection, Some(flow)).hits().len();

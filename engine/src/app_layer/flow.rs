@@ -16,8 +16,10 @@ pub struct AppFlow {
     state: State,
     /// Where in each direction's stream the protocol at hand (or to be recognised) starts.
     base: [u64; 2],
-    /// A transaction was settled since the parser last had no room: trying again makes sense.
-    settled_since_full: bool,
+    /// Up to where each direction's bytes were handed to the parser.
+    taken: [u64; 2],
+    /// The parser had no room for a transaction.
+    full: bool,
 }
 
 /// Bytes that a parser left.
@@ -154,15 +156,14 @@ impl Window<'_> {
 
 impl AppFlow {
     /// Takes what a packet brought. Returns how many bytes at the end of the window were not taken since
-    /// the transactions at hand have to be settled first: then call again with these as the fresh ones.
-    /// When that brings no progress the flow is given up, so that a caller may loop until 0.
+    /// the transactions at hand have to be inspected and settled first: then call again with the same
+    /// feed. Settling makes room, so that a caller may loop until 0.
     #[must_use]
     pub fn feed(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> usize {
         let mut unread = if let State::Probing(_) = self.state {
             self.recognise(feed, pool)
         } else {
-            let fresh = feed.window.bytes.get(feed.fresh_from..).unwrap_or_default();
-            self.parse(feed, fresh, pool)
+            self.resume(feed, pool)
         };
         for _ in 0..UPGRADES_PER_PACKET {
             let Unread::Upgraded(bytes) = unread else {
@@ -171,6 +172,7 @@ impl AppFlow {
             let side = index(feed.direction);
             self.base[side] = feed.window.end().saturating_sub(bytes as u64);
             self.base[1 - side] = feed.other.end();
+            self.taken = self.base;
             if bytes == 0 {
                 break;
             }
@@ -179,12 +181,7 @@ impl AppFlow {
         let Unread::Full(bytes) = unread else {
             return 0;
         };
-        let brought = feed.window.bytes.len().saturating_sub(feed.fresh_from);
-        if bytes >= brought && !self.settled_since_full {
-            self.give_up();
-            return 0;
-        }
-        self.settled_since_full = false;
+        self.full = true;
         bytes
     }
 
@@ -193,6 +190,18 @@ impl AppFlow {
         if let State::Parsing(protocol, parser) = std::mem::take(&mut self.state) {
             self.state = State::Opaque(protocol, parser);
         }
+    }
+
+    /// True when a parser has taken bytes of this flow.
+    #[must_use]
+    pub fn has_parser(&self) -> bool {
+        matches!(self.state, State::Parsing(..) | State::Opaque(..))
+    }
+
+    /// True while bytes are of use: the protocol is not recognised yet, or being parsed.
+    #[must_use]
+    pub fn wants_bytes(&self) -> bool {
+        matches!(self.state, State::Probing(_) | State::Parsing(..))
     }
 
     /// Looks for the protocol, and begins with it. Returns what [`Self::parse`] does.
@@ -224,32 +233,55 @@ impl AppFlow {
                     ..*feed
                 };
                 // An upgrade in what came earlier is found when this direction's bytes come to it.
-                let _ = self.parse(&earlier, other.unwrap_or_default().bytes, pool);
-                self.parse(feed, window.unwrap_or_default().bytes, pool)
+                let _ = self.parse(&earlier, other.unwrap_or_default(), pool);
+                self.parse(feed, window.unwrap_or_default(), pool)
             }
         }
     }
 
+    /// Hands what is fresh to the parser: what it has not taken yet, and word of what is missing in
+    /// front of it.
+    fn resume(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> Unread {
+        if feed.datagram {
+            return self.parse(feed, feed.window, pool);
+        }
+        let taken = self.taken[index(feed.direction)];
+        let fresh = feed.window.offset + feed.fresh_from as u64;
+        if fresh > taken {
+            self.gap(feed.direction, fresh - taken, pool);
+        }
+        let rest = feed.window.from(fresh.max(taken)).unwrap_or_default();
+        self.parse(feed, rest, pool)
+    }
+
     /// Hands bytes to the parser.
-    fn parse(&mut self, feed: &Feed<'_>, bytes: &[u8], pool: &mut ParserPool) -> Unread {
+    fn parse(&mut self, feed: &Feed<'_>, window: Window<'_>, pool: &mut ParserPool) -> Unread {
         let State::Parsing(_, parser) = &mut self.state else {
             return Unread::Nothing;
         };
-        if bytes.is_empty() && !feed.eof {
+        if window.bytes.is_empty() && !feed.eof {
             return Unread::Nothing;
         }
         let status = parser.parse(&Input {
             direction: feed.direction,
-            bytes,
+            bytes: window.bytes,
             eof: feed.eof,
             datagram: feed.datagram,
             at: feed.at,
         });
-        self.follow(status, pool)
+        let unread = self.follow(status, pool);
+        let left = match unread {
+            Unread::Nothing => 0,
+            Unread::Upgraded(bytes) | Unread::Full(bytes) => bytes as u64,
+        };
+        if !feed.datagram {
+            self.taken[index(feed.direction)] = window.end().saturating_sub(left);
+        }
+        unread
     }
 
     /// Bytes of `direction` are missing.
-    pub fn gap(&mut self, direction: FlowDirection, missing: u64, pool: &mut ParserPool) {
+    fn gap(&mut self, direction: FlowDirection, missing: u64, pool: &mut ParserPool) {
         match &mut self.state {
             State::Probing(probing) => probing.given_up[index(direction)] = true,
             State::Parsing(_, parser) => {
@@ -278,7 +310,8 @@ impl AppFlow {
     }
 
     /// A packet of `direction` has been inspected: reports the transactions that are complete in both
-    /// directions and drops them.
+    /// directions and drops them. Where there was no room for another and none is complete, the oldest
+    /// goes as it is: what follows must be inspected, whatever is never answered.
     pub fn settle(
         &mut self,
         direction: FlowDirection,
@@ -297,7 +330,13 @@ impl AppFlow {
         while let Some(transaction) = parser.transaction(0).filter(|first| complete(*first)) {
             done(*protocol, transaction);
             parser.retire();
-            self.settled_since_full = true;
+            self.full = false;
+        }
+        if std::mem::take(&mut self.full)
+            && let Some(oldest) = parser.transaction(0)
+        {
+            done(*protocol, oldest);
+            parser.retire();
         }
     }
 
@@ -317,6 +356,7 @@ impl AppFlow {
             }
             pool.close(protocol, parser);
         }
+        *self = Self::default();
     }
 
     /// For detection and records.
@@ -377,6 +417,15 @@ impl<'a> AppView<'a> {
                 Recognition::Known(*protocol)
             }
             State::Failed => Recognition::Failed,
+        }
+    }
+
+    /// Name of the protocol, once it is known.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        match self.recognition() {
+            Recognition::Known(id) => Some(id.protocol().name()),
+            Recognition::Pending | Recognition::Failed => None,
         }
     }
 

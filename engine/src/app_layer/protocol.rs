@@ -209,7 +209,8 @@ pub trait Parser: Debug + Send {
     /// rest.
     fn inspected(&mut self, direction: FlowDirection);
 
-    /// Drops the oldest transaction: it is complete, inspected and recorded.
+    /// Drops the oldest transaction: it is inspected and recorded; complete, unless there was no room
+    /// for another.
     fn retire(&mut self);
 
     /// Forgets the flow, keeping memory for the next one.

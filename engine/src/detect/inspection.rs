@@ -1,5 +1,6 @@
 //! What is handed to the detector: a packet, its flow, and the stream bytes it completed.
 
+use crate::app_layer::AppView;
 use crate::event::{FlowDirection, Volume};
 use crate::frame::{FrameMeta, Timestamp};
 use crate::packet::Packet;
@@ -18,6 +19,12 @@ pub struct Inspection<'a> {
     /// (not TCP, flow not picked up, segment refused), so that its own payload is all there is.
     /// `Some` with `fresh_from == bytes.len()`: nothing became contiguous with this packet.
     pub stream: Option<StreamView<'a>>,
+    /// The flow's application layer, the bytes of this packet taken in; `None` where the packet belongs to
+    /// no flow.
+    pub app: Option<AppView<'a>>,
+    /// Whether the packet was inspected before: it brought more transactions than could be held at once,
+    /// and only they are of interest now.
+    pub again: bool,
     /// Full names of the decode and stream events it raised, as `decode-event` and `stream-event`
     /// write them with their prefix: `decoder.ipv4.pkt_too_small`, `stream.pkt_invalid_ack`.
     pub events: &'a [&'static str],

@@ -1,5 +1,6 @@
 //! One flow: who opened it, how much it carried, what detection and TCP tracking remember of it.
 
+use crate::app_layer::AppFlow;
 use crate::detect::FlowState;
 use crate::event::{Ends, FlowDirection, FlowEnd, FlowSummary, Volume};
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
@@ -80,6 +81,8 @@ pub struct Flow {
     pub detect: FlowState,
     /// TCP tracking.
     pub tcp: Tcp,
+    /// Application protocol.
+    pub app: AppFlow,
 }
 
 impl Flow {
@@ -98,6 +101,7 @@ impl Flow {
             dropped: false,
             detect: FlowState::default(),
             tcp: Tcp::default(),
+            app: AppFlow::default(),
         }
     }
 
@@ -116,6 +120,7 @@ impl Flow {
         self.dropped = false;
         self.detect.clear();
         self.tcp = Tcp::default();
+        self.app = AppFlow::default();
     }
 
     /// Identity.
@@ -185,6 +190,12 @@ impl Flow {
         }
     }
 
+    /// Attachments whose interfaces its frames crossed, to the server and to the client.
+    #[must_use]
+    pub fn attachments(&self) -> [AttachmentId; 2] {
+        self.attachments
+    }
+
     /// The record of its end.
     #[must_use]
     pub fn end(&self, at: Timestamp, reason: EndReason) -> FlowEnd<'static> {
@@ -197,7 +208,7 @@ impl Flow {
             alerted: self.alerted,
             dropped: self.dropped,
             attachments: self.attachments,
-            app_proto: None,
+            app_proto: self.app.view().name(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How an engine judges traffic, and its bounds.
 
+use crate::app_layer::Limits as AppLimits;
 use crate::defrag::DefragLimits;
 use crate::detect::Limits as DetectLimits;
 use crate::flow::FlowLimits;
@@ -23,6 +24,8 @@ pub struct EngineConfig {
     pub flow: FlowLimits,
     /// Bounds of TCP tracking.
     pub stream: StreamLimits,
+    /// Bounds of the application layer.
+    pub app_layer: AppLimits,
     /// Bounds of the detection stage.
     pub detect: DetectLimits,
 }

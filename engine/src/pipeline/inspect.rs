@@ -7,6 +7,7 @@ use crate::frame::{FrameMeta, Mode};
 use crate::packet::Packet;
 
 use super::Engine;
+use super::application;
 use super::report::{self, Scene};
 use super::ruling::{Condemned, Ruling};
 use super::tracking::Tracked;
@@ -39,6 +40,8 @@ impl Engine {
         (meta.mode == Mode::Prevent).then(|| Condemned::by_flow(signature))
     }
 
+    /// Feeds the application layer and asks the signatures, again as long as the packet brings more
+    /// transactions than can be held at once.
     fn detect(
         &mut self,
         packet: &Packet<'_>,
@@ -49,57 +52,88 @@ impl Engine {
         let mut names = std::mem::take(&mut self.event_names);
         names.clear();
         self.raise_events(packet, tracked, &mut names);
-        let direction = tracked.flow.map(|(_, direction)| direction);
-        let mut flow = tracked
-            .flow
-            .and_then(|(index, _)| self.flows.get_mut(index));
+        let mut ruling = None;
+        let mut again = false;
+        loop {
+            let unread = self.inspect_once(
+                (packet, meta),
+                tracked,
+                (&names, again),
+                (&mut ruling, output),
+            );
+            if unread == 0 || ruling.is_some() {
+                break;
+            }
+            again = true;
+        }
+        self.event_names = names;
+        ruling
+    }
+
+    /// One round of it; returns how many bytes the application layer has left.
+    fn inspect_once(
+        &mut self,
+        (packet, meta): (&Packet<'_>, &FrameMeta),
+        tracked: &mut Tracked,
+        (events, again): (&[&'static str], bool),
+        (ruling, output): (&mut Ruling, &mut dyn Output),
+    ) -> usize {
+        let window = self.config.stream.window;
+        let found = tracked.flow;
+        let mut flow = found.and_then(|(index, _)| self.flows.get_mut(index));
+        let direction = found.map(|(_, direction)| direction);
         let summary = flow.as_ref().map(|flow| flow.summary());
         let view = flow
             .as_ref()
             .zip(direction)
             .map(|(flow, direction)| flow_view(flow, direction));
-        let window = self.config.stream.window;
-        let mut alerted = false;
-        let (stream, state) = match flow.as_deref_mut() {
-            Some(Flow {
-                tcp,
-                detect,
-                alerted: known,
-                ..
-            }) => {
-                alerted = *known;
-                let stream = direction
-                    .filter(|_| tracked.in_stream)
-                    .map(|direction| tcp.view(direction, window));
-                (stream, Some(detect))
+        let mut unread = 0;
+        let (mut stream, mut state, mut app) = (None, None, None);
+        if let (Some(flow), Some(direction)) = (flow.as_deref_mut(), direction) {
+            let server_port = summary.map_or(0, |summary| summary.ends.destination_port);
+            stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
+            let brings = (&flow.tcp, stream);
+            if flow.app.wants_bytes()
+                && tracked.refused.is_none()
+                && let Some(feed) =
+                    application::feed(packet, brings, (direction, meta), (window, server_port))
+            {
+                unread = flow.app.feed(&feed, &mut self.parsers);
+                tracked.parsed = flow.app.has_parser();
             }
-            None => (None, None),
-        };
+            state = Some(&mut flow.detect);
+            app = Some(flow.app.view());
+        }
         let inspection = Inspection {
             packet,
             meta,
             flow: view,
             stream,
-            events: &names,
+            app,
+            again,
+            events,
         };
-        let detector = self.detectors.get_mut(meta.rules);
-        let outcome = detector.inspect(&inspection, state);
-        let ruling = Condemned::by_rules(outcome).or_else(|| tracked.refused.take());
+        let outcome = self
+            .detectors
+            .get_mut(meta.rules)
+            .inspect(&inspection, state);
+        *ruling = Condemned::by_rules(outcome).or_else(|| tracked.refused.take());
         let scene = Scene {
             packet,
             meta,
             flow: summary,
             direction,
             stream,
+            app_proto: app.and_then(|app| app.name()),
             condemned: ruling.is_some(),
         };
         scene.alert(outcome, output);
-        alerted |= !outcome.hits().is_empty();
-        if let Some(flow) = flow {
-            flow.alerted = alerted;
+        let alerted = !outcome.hits().is_empty();
+        if let (Some(flow), Some(direction)) = (flow, direction) {
+            flow.alerted |= alerted;
+            application::settle(flow, direction, meta.at, output);
         }
-        self.event_names = names;
-        ruling
+        unread
     }
 
     /// Counts the packet's events and gives their names.
@@ -127,7 +161,9 @@ impl Engine {
         let Some(flow) = self.flows.get_mut(index) else {
             return;
         };
-        let delivered = ruling.is_none() || meta.mode == Mode::Detect;
+        // What a parser has taken is the first copy of its bytes, even if this segment is dropped: a
+        // retransmission brings the same or is made to.
+        let delivered = ruling.is_none() || meta.mode == Mode::Detect || tracked.parsed;
         if tracked.segment.is_some() {
             flow.tcp.conclude(
                 direction,

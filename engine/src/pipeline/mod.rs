@@ -1,5 +1,6 @@
 //! The stages put together: one [`Engine`] per worker.
 
+mod application;
 mod config;
 mod detectors;
 mod fragments;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use config::EngineConfig;
 
+use crate::app_layer::ParserPool;
 use crate::counters::Counters;
 use crate::decode;
 use crate::defrag::Defrag;
@@ -65,6 +67,7 @@ pub struct Engine {
     defrag: Defrag,
     flows: FlowTable,
     memory: StreamMemory,
+    parsers: ParserPool,
     counters: Counters,
     /// How often frames may have been missed.
     epoch: u32,
@@ -88,6 +91,7 @@ impl Engine {
             defrag: Defrag::new(config.defrag, seed),
             flows: FlowTable::new(config.flow, seed),
             memory: StreamMemory::new(config.stream),
+            parsers: ParserPool::new(config.app_layer),
             counters: Counters::default(),
             epoch: 0,
             full: false,
@@ -150,9 +154,9 @@ impl Engine {
         let frames = &mut self.counters.frames;
         self.defrag
             .clear(&mut |discarded| discard(&discarded, frames, output));
-        let memory = &mut self.memory;
+        let stores = (&mut self.memory, &mut self.parsers);
         self.flows
-            .clear(&mut |flow, reason| end_flow(flow, reason, now, memory, output));
+            .clear(&mut |flow, reason| end_flow(flow, (reason, now), (stores.0, stores.1), output));
         self.finish_frame();
     }
 
@@ -185,9 +189,9 @@ impl Engine {
         let frames = &mut self.counters.frames;
         self.defrag
             .advance(now, &mut |discarded| discard(&discarded, frames, output));
-        let memory = &mut self.memory;
+        let stores = (&mut self.memory, &mut self.parsers);
         let gone = self.flows.expire(now, batch, &mut |flow, reason| {
-            end_flow(flow, reason, now, memory, output);
+            end_flow(flow, (reason, now), (stores.0, stores.1), output);
         });
         self.counters.flows.timed_out += gone as u64;
         self.finish_frame();

@@ -39,6 +39,8 @@ pub(super) struct Scene<'a> {
     pub(super) flow: Option<FlowSummary>,
     pub(super) direction: Option<FlowDirection>,
     pub(super) stream: Option<StreamView<'a>>,
+    /// Application protocol of the flow, once it is known.
+    pub(super) app_proto: Option<&'static str>,
     pub(super) condemned: bool,
 }
 
@@ -59,7 +61,7 @@ impl Scene<'_> {
                 action: signature.action,
                 disposition: self.disposition(),
                 payload: self.payload(hit),
-                app_proto: None,
+                app_proto: self.app_proto,
             });
         }
     }

@@ -1,5 +1,6 @@
 //! Flow and stream stage of one packet: which flow it belongs to and what it is to its stream.
 
+use crate::app_layer::ParserPool;
 use crate::event::{FlowDirection, Output};
 use crate::flow::{self, EndReason, Flow, FlowIndex, FlowKey, Insertion, Side};
 use crate::frame::{FrameMeta, Mode, Timestamp};
@@ -11,6 +12,7 @@ use crate::stream::{
 use crate::verdict::DropReason;
 
 use super::Engine;
+use super::application;
 use super::ruling::Condemned;
 
 /// Flows asked for their windows before a segment is given up for lack of memory.
@@ -29,6 +31,8 @@ pub(super) struct Tracked {
     pub(super) conflict: bool,
     /// Its urgent flag is to be cleared.
     pub(super) urgent: bool,
+    /// The application layer has taken its bytes.
+    pub(super) parsed: bool,
     /// Why it must not be delivered.
     pub(super) refused: Option<Condemned>,
 }
@@ -127,10 +131,10 @@ impl Engine {
         if !self.flows.timed_out(index, at) {
             return Some(index);
         }
-        let memory = &mut self.memory;
+        let stores = (&mut self.memory, &mut self.parsers);
         self.flows
             .remove(index, EndReason::Timeout, &mut |flow, reason| {
-                end_flow(flow, reason, at, memory, output);
+                end_flow(flow, (reason, at), (stores.0, stores.1), output);
             });
         self.counters.flows.timed_out += 1;
         self.count_active();
@@ -145,11 +149,11 @@ impl Engine {
         output: &mut dyn Output,
     ) -> Result<(FlowIndex, FlowDirection), TableFull> {
         let client = flow::client(packet, sender);
-        let memory = &mut self.memory;
+        let stores = (&mut self.memory, &mut self.parsers);
         let insertion = self
             .flows
             .insert(key, client, meta.at, &mut |flow, reason| {
-                end_flow(flow, reason, meta.at, memory, output);
+                end_flow(flow, (reason, meta.at), (stores.0, stores.1), output);
             });
         let counters = &mut self.counters.flows;
         let index = match insertion {
@@ -290,9 +294,8 @@ impl Engine {
         let length = self.frame_length;
         end_flow(
             flow,
-            EndReason::TcpClosed,
-            meta.at,
-            &mut self.memory,
+            (EndReason::TcpClosed, meta.at),
+            (&mut self.memory, &mut self.parsers),
             output,
         );
         self.flows.renew(index, client, meta.at);
@@ -374,15 +377,17 @@ impl Engine {
     }
 }
 
-/// Reports the end of a flow and takes its memory back.
+/// Reports the end of a flow, and what is left of its application layer before it, and takes its memory
+/// back.
 pub(super) fn end_flow(
     flow: &mut Flow,
-    reason: EndReason,
-    at: Timestamp,
-    memory: &mut StreamMemory,
+    (reason, at): (EndReason, Timestamp),
+    (memory, parsers): (&mut StreamMemory, &mut ParserPool),
     output: &mut dyn Output,
 ) {
-    output.flow(&flow.end(at, reason));
+    let end = flow.end(at, reason);
+    application::close(flow, at, parsers, output);
+    output.flow(&end);
     flow.tcp.recycle(&mut memory.pool);
 }
 

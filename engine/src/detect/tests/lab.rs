@@ -124,6 +124,8 @@ impl Lab {
             meta: &meta,
             flow: self.view,
             stream,
+            app: None,
+            again: false,
             events: &self.events,
         };
         let flow = self.view.is_some().then_some(&mut self.flow);

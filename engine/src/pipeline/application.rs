@@ -1,0 +1,120 @@
+//! The application layer's part of a packet: bytes in, transactions out.
+
+use crate::app_layer::{Feed, ParserPool, ProtocolId, Transaction, Window};
+use crate::detect::StreamView;
+use crate::event::{FlowDirection, FlowSummary, Output, TransactionRecord};
+use crate::flow::Flow;
+use crate::frame::{AttachmentId, FrameMeta, Timestamp};
+use crate::packet::{Packet, Transport};
+use crate::stream::Tcp;
+
+/// What every record of a flow's transactions has in common.
+struct Records<'a> {
+    at: Timestamp,
+    flow: FlowSummary,
+    attachments: [AttachmentId; 2],
+    output: &'a mut dyn Output,
+}
+
+impl Records<'_> {
+    fn add(&mut self, protocol: ProtocolId, transaction: &dyn Transaction) {
+        self.output.transaction(&TransactionRecord {
+            at: self.at,
+            flow: self.flow,
+            attachments: self.attachments,
+            app_proto: protocol.protocol().name(),
+            transaction,
+        });
+    }
+}
+
+fn records<'a>(flow: &Flow, at: Timestamp, output: &'a mut dyn Output) -> Records<'a> {
+    Records {
+        at,
+        flow: flow.summary(),
+        attachments: flow.attachments(),
+        output,
+    }
+}
+
+/// What the packet brings to its flow's application layer: fresh bytes of the stream, its end, or a
+/// datagram. `None`: nothing.
+pub(super) fn feed<'a>(
+    packet: &Packet<'a>,
+    (tcp, stream): (&'a Tcp, Option<StreamView<'a>>),
+    (direction, meta): (FlowDirection, &FrameMeta),
+    (window, server_port): (usize, u16),
+) -> Option<Feed<'a>> {
+    let feed = Feed {
+        direction,
+        window: Window::default(),
+        fresh_from: 0,
+        other: Window::default(),
+        eof: false,
+        datagram: false,
+        server_port,
+        at: meta.at,
+    };
+    match packet.transport {
+        Transport::Udp { .. } => Some(Feed {
+            window: Window {
+                offset: 0,
+                bytes: packet.payload(),
+            },
+            datagram: true,
+            ..feed
+        }),
+        Transport::Tcp(_) => {
+            let stream = stream.filter(|view| view.fresh_from < view.bytes.len() || view.eof)?;
+            let other = tcp.view(opposite(direction), window);
+            Some(Feed {
+                window: part(&stream),
+                fresh_from: stream.fresh_from,
+                other: part(&other),
+                eof: stream.eof,
+                ..feed
+            })
+        }
+        _ => None,
+    }
+}
+
+fn part<'a>(view: &StreamView<'a>) -> Window<'a> {
+    Window {
+        offset: view.window_offset,
+        bytes: view.bytes,
+    }
+}
+
+fn opposite(direction: FlowDirection) -> FlowDirection {
+    match direction {
+        FlowDirection::ToServer => FlowDirection::ToClient,
+        FlowDirection::ToClient => FlowDirection::ToServer,
+    }
+}
+
+/// A packet has been inspected: reports the transactions that are complete.
+pub(super) fn settle(
+    flow: &mut Flow,
+    direction: FlowDirection,
+    at: Timestamp,
+    output: &mut dyn Output,
+) {
+    let mut records = records(flow, at, output);
+    flow.app.settle(direction, |protocol, transaction| {
+        records.add(protocol, transaction)
+    });
+}
+
+/// The flow ends: reports what is left.
+pub(super) fn close(
+    flow: &mut Flow,
+    at: Timestamp,
+    parsers: &mut ParserPool,
+    output: &mut dyn Output,
+) {
+    let mut records = records(flow, at, output);
+    flow.app.close(parsers, |protocol, transaction| {
+        records.add(protocol, transaction)
+    });
+}
