@@ -3,10 +3,13 @@
 //! What undoing means depends on what was there before. A new attachment disappears, record and rules. When
 //! ADD was repeated for a live attachment, its earlier state is kept rather than left uninspected: the old
 //! rules stay (a failed transaction changes nothing) and the old record comes back.
+//!
+//! The network's lock is held from the record to the end, undoing included: the enforcer, which wires what has a
+//! record but no rules, takes it too, and so does a late DEL of an earlier pod at the same interface name.
 
 use weir_datapath::attachment::{Attachment, AttachmentKey};
 use weir_datapath::kernel::AntiSpoof;
-use weir_datapath::record::RecordStore;
+use weir_datapath::record::{NetworkLock, RecordStore};
 
 use crate::error::Error;
 use crate::host::Host;
@@ -26,10 +29,12 @@ pub struct Wiring<'a> {
     attachment: Attachment,
     previous: Option<Attachment>,
     stage: Stage,
+    // Released after `drop` has undone.
+    _lock: NetworkLock,
 }
 
 impl<'a> Wiring<'a> {
-    /// Writes the record of an attachment.
+    /// Waits for the network's lock and writes the record of an attachment.
     ///
     /// # Errors
     /// The run directory cannot be used; nothing is changed then.
@@ -38,6 +43,7 @@ impl<'a> Wiring<'a> {
         store: RecordStore,
         attachment: Attachment,
     ) -> Result<Self, Error> {
+        let lock = store.lock(&attachment.key.network)?;
         let previous = store.read(&attachment.key).unwrap_or_else(|error| {
             log::warn!("replacing an unreadable record: {error}");
             None
@@ -49,6 +55,7 @@ impl<'a> Wiring<'a> {
             attachment,
             previous,
             stage: Stage::Recorded,
+            _lock: lock,
         })
     }
 
@@ -56,8 +63,8 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// The kernel refused; the wiring is undone then.
-    pub fn attach(mut self, anti_spoof: bool) -> Result<Self, Error> {
-        let anti_spoof = if anti_spoof {
+    pub fn attach(mut self) -> Result<Self, Error> {
+        let anti_spoof = if self.attachment.anti_spoof {
             AntiSpoof::On
         } else {
             AntiSpoof::Off

@@ -11,7 +11,7 @@ use weir_datapath::netns::PeerLink;
 use weir_datapath::policy::Mode;
 use weir_datapath::record::RecordStore;
 
-use super::Call;
+use super::{Call, lock_if_possible};
 use crate::config::options::{OnUnsupported, Options};
 use crate::config::prev_result::PrevResult;
 use crate::error::Error;
@@ -111,10 +111,8 @@ impl<'a> Request<'a> {
 
     fn wire(&self, call: &Call<'a>, link: PeerLink) -> Result<Wiring<'a>, Error> {
         let store = RecordStore::new(&self.options.run_dir);
-        // Held over record and rules: a late DEL of an earlier pod may be at the same interface name.
-        let _lock = store.lock(&self.key.network)?;
         let wiring = Wiring::record(call.host, store, self.attachment(link))?;
-        wiring.attach(self.policy.anti_spoof)
+        wiring.attach()
     }
 
     fn attachment(&self, link: PeerLink) -> Attachment {
@@ -136,11 +134,9 @@ impl<'a> Request<'a> {
     /// Sees to it that a pod that is not to be inspected is not held by what an earlier ADD, or a pod whose
     /// DEL was lost, left on its interface.
     fn leave_unwired(&self, call: &Call<'_>) {
-        forget(
-            call.host,
-            &RecordStore::new(&self.options.run_dir),
-            &self.key,
-        );
+        let store = RecordStore::new(&self.options.run_dir);
+        let _lock = lock_if_possible(&store, &self.key.network);
+        forget(call.host, &store, &self.key);
         if let Ok(link) = call.host.peer_of(&self.netns, &self.key.ifname) {
             clear_leftovers(call.host, &link.ifname);
         }

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::link;
 use crate::pod_args::pod_from_args;
-use crate::policy::{self, PodPolicy};
+use crate::policy;
 use crate::version::CniVersion;
 
 /// How long CHECK waits for the enforcer of a fail-closed pod.
@@ -97,17 +97,14 @@ pub fn check(call: &Call<'_>) -> Result<(), Error> {
     let container = call.environment.container()?;
     let options = call.config.options()?;
     call.config.prev_result()?;
-    let pod = pod_from_args(call.environment.args()?);
-    let annotations = call.config.pod_annotations()?;
-    let policy = policy::resolve(&options, &annotations, &pod)?;
-    let netns = call.environment.netns().unwrap_or_default();
     let store = RecordStore::new(&options.run_dir);
     let key = call.key(container);
     match store.read(&key)? {
-        Some(record) => check_wired(call.host, &record, &policy, &netns),
-        // Runtimes that CHECK without ADD's annotations cannot tell us that ADD was told "off".
-        None if annotations.is_empty() && !options.loosen.is_empty() => Ok(()),
-        None => check_left_alone(call, &options, &policy, (&store, &key)),
+        Some(record) => {
+            let netns = call.environment.netns().unwrap_or_default();
+            check_wired(call.host, &record, &netns)
+        }
+        None => check_left_alone(call, &options, &store, &key),
     }
 }
 
@@ -115,10 +112,16 @@ pub fn check(call: &Call<'_>) -> Result<(), Error> {
 fn check_left_alone(
     call: &Call<'_>,
     options: &Options,
-    policy: &PodPolicy,
-    (store, key): (&RecordStore, &AttachmentKey),
+    store: &RecordStore,
+    key: &AttachmentKey,
 ) -> Result<(), Error> {
-    if policy.wired.mode == Mode::Off {
+    let annotations = call.config.pod_annotations()?;
+    // Runtimes that CHECK without ADD's annotations cannot tell us that ADD was told "off".
+    if annotations.is_empty() && !options.loosen.is_empty() {
+        return Ok(());
+    }
+    let pod = pod_from_args(call.environment.args()?);
+    if policy::resolve(options, &annotations, &pod)?.wired.mode == Mode::Off {
         return Ok(());
     }
     let netns = call.environment.netns().unwrap_or_default();
@@ -134,14 +137,9 @@ fn check_left_alone(
     }
 }
 
-fn check_wired(
-    host: &dyn Host,
-    record: &Attachment,
-    policy: &PodPolicy,
-    netns: &Path,
-) -> Result<(), Error> {
+fn check_wired(host: &dyn Host, record: &Attachment, netns: &Path) -> Result<(), Error> {
     let link = link::find(host, netns, &record.key.ifname)?;
-    check_link(record, &link, policy.anti_spoof)?;
+    check_link(record, &link)?;
     check_rules(host, record)?;
     for device in [CAPTURE_KERNEL_END, CAPTURE_ENFORCER_END] {
         if !host.has_interface(device) {
@@ -154,14 +152,14 @@ fn check_wired(
     Ok(())
 }
 
-fn check_link(record: &Attachment, link: &PeerLink, anti_spoof: bool) -> Result<(), CheckError> {
+fn check_link(record: &Attachment, link: &PeerLink) -> Result<(), CheckError> {
     if (link.ifindex, &link.ifname) != (record.host_ifindex, &record.host_ifname) {
         return Err(CheckError::Moved {
             found: format!("{} (index {})", link.ifname, link.ifindex),
             wired: format!("{} (index {})", record.host_ifname, record.host_ifindex),
         });
     }
-    if anti_spoof && link.pod_mac != record.pod_mac {
+    if record.anti_spoof && link.pod_mac != record.pod_mac {
         return Err(CheckError::OtherMac {
             found: link.pod_mac.clone(),
             wired: record.pod_mac.clone(),

@@ -173,6 +173,9 @@ fn annotation_loosens_where_the_configuration_lets_it() {
     call(&host, Add, &env, &run.config(&members)).unwrap();
     assert_eq!(run.records()[0].policy.mode, Mode::Detect);
     assert_eq!(host.wired.borrow()[HOST_IFNAME].1, AntiSpoof::Off);
+    // What the configuration says later is not held against a pod that runs.
+    let strict = annotated(r#"{"weir.dev/mode":"detect","weir.dev/anti-spoof":"false"}"#);
+    call(&host, Check, &env, &run.config(&strict)).unwrap();
 }
 
 #[test]

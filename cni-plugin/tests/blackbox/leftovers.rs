@@ -1,6 +1,9 @@
 //! Attachments whose DEL is lost, late, early or many.
 
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -105,6 +108,41 @@ fn del_works_without_record_netns_device_table_or_kernel_rights_to_look() -> Res
     never
         .config(&config(&node, "1.0.0", &json!({"mode": "?", "oops": 1})))
         .succeed_silently(&node)
+}
+
+#[test]
+fn add_killed_at_any_moment_is_swept_by_a_del_without_prev_result() -> Result<()> {
+    let node = Node::new("killed")?;
+    let pod = HandMade::routed(&node, "cali1", 1)?;
+    let stdin = add_config(&node, &pod, &json!({})).to_string();
+    for step in 0..40 {
+        let mut command = Call::about("ADD", &pod).command()?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = node.ns.run(|| Ok(command.spawn()?))?;
+        child
+            .stdin
+            .take()
+            .context("stdin")?
+            .write_all(stdin.as_bytes())?;
+        std::thread::sleep(Duration::from_micros(step * 250));
+        child.kill()?;
+        child.wait()?;
+        let del = Call::about("DEL", &pod).config(&config(&node, "1.1.0", &json!({})));
+        del.succeed_silently(&node)?;
+        // A temporary file may stay; it is no record, and is swept later.
+        let directory = node.run_dir().join("attachments");
+        for name in records(&node)?
+            .iter()
+            .filter(|name| name.starts_with(".tmp-"))
+        {
+            fs::remove_file(directory.join(name))?;
+        }
+        ensure_nothing_attached(&node).with_context(|| format!("killed at step {step}"))?;
+    }
+    Ok(())
 }
 
 #[test]
