@@ -120,130 +120,167 @@ fn the_header_is_diagnosed_at_its_field() {
     assert!(diagnostic.message.contains("expected an action"));
 }
 
-#[test]
-fn options_are_diagnosed_with_their_keyword() {
-    for (options, keyword, needle) in [
-        (
-            "fastpattern;",
-            "fastpattern",
-            "did you mean `fast_pattern`?",
-        ),
-        ("within:5;", "within", "expected a content before it"),
-        ("http_uri;", "http_uri", "expected a content before it"),
-        ("content:\"a;b\";", "content", "written `\\;` or `|3b|`"),
-        ("content:abc;", "content", "double quotes"),
-        ("content:\"\";", "content", "at least one byte"),
-        ("content:\"|0|\";", "content", "two digits"),
-        ("content:\"|0d\";", "content", "to end the hex"),
-        ("content:\"|0x|\";", "content", "hex digits"),
-        ("content:\"a\\n\";", "content", "after `\\`"),
-        ("content:\"abc\"; depth:2;", "depth", "could never match"),
-        ("content:\"abc\"; within:2;", "within", "could never match"),
-        ("content:\"abc\"; depth:-3;", "depth", "from 0 to"),
-        (
-            "content:\"abc\"; offset:1; offset:2;",
-            "offset",
-            "given twice",
-        ),
-        (
-            "content:\"a\"; offset:1; distance:1;",
-            "distance",
-            "cannot be mixed",
-        ),
-        (
-            "content:\"a\"; offset:1; startswith;",
-            "startswith",
-            "cannot be mixed",
-        ),
-        (
-            "content:\"a\"; fast_pattern:0,2;",
-            "fast_pattern",
-            "not inside",
-        ),
-        ("content:\"a\"; nocase:1;", "nocase", "takes no value"),
-        ("content;", "content", "expected a value"),
-        ("pcre:\"abc\";", "pcre", "`/` at the start"),
-        ("pcre:\"/abc\";", "pcre", "`/` at the end"),
-        ("pcre:\"/abc/q\";", "pcre", "unknown flag `q`"),
-        ("pcre:\"/abc/UH\";", "pcre", "two buffers"),
-        (
-            "http.uri; pcre:\"/abc/H\";",
-            "pcre",
-            "another sticky buffer",
-        ),
-        (
-            "http.uri; content:\"a\"; http_header;",
-            "http_header",
-            "in a buffer already",
-        ),
-        ("content:\"a\"; rawbytes; http_uri;", "http_uri", "rawbytes"),
-        ("bsize:3;", "bsize", "sticky buffer before it"),
-        ("to_md5;", "to_md5", "sticky buffer before the transform"),
-        (
-            "http.uri; http.host; content:\"a\";",
-            "http.host",
-            "http.uri is followed by nothing",
-        ),
-        ("flow:sideways;", "flow", "expected to_server"),
-        (
-            "flow:to_server,to_client;",
-            "flow",
-            "repeats or contradicts",
-        ),
-        (
-            "flow:established,not_established;",
-            "flow",
-            "repeats or contradicts",
-        ),
-        ("flowbits:put,a;", "flowbits", "expected set"),
-        ("flowbits:set;", "flowbits", "name of a bit"),
-        ("flowbits:set,a|b;", "flowbits", "only isset and isnotset"),
-        ("flowbits:set,a b;", "flowbits", "without blanks"),
-        ("dsize:a;", "dsize", "expected a number"),
-        ("dsize:5<>5;", "dsize", "nothing lies between"),
-        ("flags:X;", "flags", "FSRPAUEC"),
-        (
-            "threshold:type limit, track by_src, count 1;",
-            "threshold",
-            "`seconds` is missing",
-        ),
-        (
-            "threshold:type limit, track by_src, count 0, seconds 1;",
-            "threshold",
-            "at least 1",
-        ),
-        (
-            "threshold:type limit, track by_me, count 1, seconds 1;",
-            "threshold",
-            "expected track",
-        ),
-        (
-            "threshold:type backoff, track by_src, count 1, multiplier 2;",
-            "threshold",
-            "by_flow",
-        ),
-        (
-            "detection_filter:type limit, track by_src, count 1, seconds 1;",
-            "detection_filter",
-            "no type",
-        ),
-        ("msg:hello;", "msg", "double quotes"),
-        ("rev:x;", "rev", "expected a number"),
-        ("priority:0;", "priority", "from 1 to 255"),
-        ("reference:url;", "reference", "`scheme,id`"),
-        ("sid:8;", "sid", "given twice"),
-        ("requires:version 8;", "requires", "expected `<`"),
-    ] {
+/// Options of a rule, the keyword at fault, a part of the message.
+type Fault = (&'static str, &'static str, &'static str);
+
+/// Contents, their modifiers, expressions.
+const CONTENT: &[Fault] = &[
+    (
+        "fastpattern;",
+        "fastpattern",
+        "did you mean `fast_pattern`?",
+    ),
+    ("within:5;", "within", "expected a content before it"),
+    ("content:\"a;b\";", "content", "written `\\;` or `|3b|`"),
+    ("content:abc;", "content", "double quotes"),
+    ("content:\"\";", "content", "at least one byte"),
+    ("content:\"|0|\";", "content", "two digits"),
+    ("content:\"|0d\";", "content", "to end the hex"),
+    ("content:\"|0x|\";", "content", "hex digits"),
+    ("content:\"a\\n\";", "content", "after `\\`"),
+    ("content:\"abc\"; depth:2;", "depth", "could never match"),
+    ("content:\"abc\"; within:2;", "within", "could never match"),
+    ("content:\"abc\"; depth:-3;", "depth", "from 0 to"),
+    (
+        "content:\"abc\"; offset:1; offset:2;",
+        "offset",
+        "given twice",
+    ),
+    (
+        "content:\"a\"; offset:1; distance:1;",
+        "distance",
+        "cannot be mixed",
+    ),
+    (
+        "content:\"a\"; offset:1; startswith;",
+        "startswith",
+        "cannot be mixed",
+    ),
+    (
+        "content:\"a\"; fast_pattern:0,2;",
+        "fast_pattern",
+        "not inside",
+    ),
+    ("content:\"a\"; nocase:1;", "nocase", "takes no value"),
+    ("content;", "content", "expected a value"),
+    ("pcre:\"abc\";", "pcre", "`/` at the start"),
+    ("pcre:\"/abc\";", "pcre", "`/` at the end"),
+    ("pcre:\"/abc/q\";", "pcre", "unknown flag `q`"),
+    ("pcre:\"/abc/UH\";", "pcre", "two buffers"),
+];
+
+/// Buffers, old and new.
+const BUFFERS: &[Fault] = &[
+    ("http_uri;", "http_uri", "expected a content before it"),
+    (
+        "http.uri; pcre:\"/abc/H\";",
+        "pcre",
+        "another sticky buffer",
+    ),
+    (
+        "http.uri; content:\"a\"; http_header;",
+        "http_header",
+        "in a buffer already",
+    ),
+    ("content:\"a\"; rawbytes; http_uri;", "http_uri", "rawbytes"),
+    ("bsize:3;", "bsize", "sticky buffer before it"),
+    ("to_md5;", "to_md5", "sticky buffer before the transform"),
+    (
+        "http.uri; http.host; content:\"a\";",
+        "http.host",
+        "http.uri is followed by nothing",
+    ),
+];
+
+/// Flow, state, numbers, thresholds.
+const STATE: &[Fault] = &[
+    ("flow:sideways;", "flow", "expected to_server"),
+    (
+        "flow:to_server,to_client;",
+        "flow",
+        "repeats or contradicts",
+    ),
+    (
+        "flow:established,not_established;",
+        "flow",
+        "repeats or contradicts",
+    ),
+    ("flowbits:put,a;", "flowbits", "expected set"),
+    ("flowbits:set;", "flowbits", "name of a bit"),
+    ("flowbits:set,a|b;", "flowbits", "only isset and isnotset"),
+    ("flowbits:set,a b;", "flowbits", "without blanks"),
+    ("dsize:a;", "dsize", "expected a number"),
+    ("dsize:5<>5;", "dsize", "nothing lies between"),
+    ("flags:X;", "flags", "FSRPAUEC"),
+    (
+        "threshold:type limit, track by_src, count 1;",
+        "threshold",
+        "`seconds` is missing",
+    ),
+    (
+        "threshold:type limit, track by_src, count 0, seconds 1;",
+        "threshold",
+        "at least 1",
+    ),
+    (
+        "threshold:type limit, track by_me, count 1, seconds 1;",
+        "threshold",
+        "expected track",
+    ),
+    (
+        "threshold:type backoff, track by_src, count 1, multiplier 2;",
+        "threshold",
+        "by_flow",
+    ),
+    (
+        "detection_filter:type limit, track by_src, count 1, seconds 1;",
+        "detection_filter",
+        "no type",
+    ),
+];
+
+/// Identity and documentation.
+const IDENTITY: &[Fault] = &[
+    ("msg:hello;", "msg", "double quotes"),
+    ("rev:x;", "rev", "expected a number"),
+    ("priority:0;", "priority", "from 1 to 255"),
+    ("reference:url;", "reference", "`scheme,id`"),
+    ("sid:8;", "sid", "given twice"),
+    ("requires:version 8;", "requires", "expected `<`"),
+];
+
+fn assert_diagnosed(faults: &[Fault]) {
+    for (options, keyword, needle) in faults {
         let diagnostic = option(options);
-        assert_eq!(diagnostic.keyword.as_deref(), Some(keyword), "{options}");
+        assert_eq!(diagnostic.keyword.as_deref(), Some(*keyword), "{options}");
         assert!(
             diagnostic.message.contains(needle),
             "{options}: {diagnostic}"
         );
-        if keyword != "sid" {
+        if *keyword != "sid" {
             assert_eq!(diagnostic.sid, Some(7), "{options}");
         }
     }
+}
+
+#[test]
+fn contents_are_diagnosed() {
+    assert_diagnosed(CONTENT);
+}
+
+#[test]
+fn buffers_are_diagnosed() {
+    assert_diagnosed(BUFFERS);
+}
+
+#[test]
+fn state_and_numbers_are_diagnosed() {
+    assert_diagnosed(STATE);
+}
+
+#[test]
+fn identity_is_diagnosed() {
+    assert_diagnosed(IDENTITY);
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Engine {
             return unchanged(self.inspect(&packet, meta, tracked, output).into());
         }
         let place = Place::of(&packet);
+        let received = packet.transport;
         let rewritten = match source.bytes_mut() {
             Some(bytes) => {
                 self.rewrite(bytes, place, meta, &tracked);
@@ -98,7 +99,11 @@ impl Engine {
             }
         };
         let ruling = match source.decode() {
-            Ok(packet) => self.inspect(&packet, meta, tracked, output),
+            Ok(mut packet) => {
+                // Tests on the header are about what was sent: the flag that was cleared is one.
+                packet.transport = received;
+                self.inspect(&packet, meta, tracked, output)
+            }
             Err(error) => {
                 // Lengths and offsets are those that were decoded before.
                 tracked.refused =
