@@ -202,3 +202,28 @@ fn frames_that_no_one_takes_are_counted_as_kernel_drops() {
         assert_eq!(received + drops, sent);
     });
 }
+
+#[test]
+fn what_is_injected_on_the_capture_pair_is_not_captured() {
+    for workers in [1, WORKERS] {
+        in_own_netns(move || {
+            let mut rig = Rig::new(workers);
+            let frame = tcp_super_frame(100);
+            for _ in 0..20 {
+                let to = Destination::Host { ifindex: 77 };
+                rig.inject
+                    .send(permit(), VnetHeader::PLAIN, &frame, to)
+                    .unwrap();
+            }
+            // Comes the other way, so whatever the sockets took before it is there when it is.
+            rig.send(VnetHeader::PLAIN, &frame);
+            rig.arrival();
+            let held = rig.batch.frames().next().unwrap();
+            assert_eq!(held.mark().unwrap().raw(), weir_datapath::mark::SETTLED);
+            held.discard();
+            for socket in &mut rig.sockets {
+                assert_eq!(socket.receive(&mut rig.batch).unwrap(), Receive::Empty);
+            }
+        });
+    }
+}

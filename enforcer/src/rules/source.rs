@@ -88,8 +88,7 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<Source>, RulesError> {
 
 /// The rules that weir ships.
 pub(super) fn shipped() -> impl Iterator<Item = Source> {
-    let files: &[(&'static str, &'static str)] = &[];
-    files
+    weir_policies::shipped::RULE_FILES
         .iter()
         .map(|&(name, text)| Source::Shipped { name, text })
 }

@@ -110,3 +110,10 @@ fn combination_holds_the_rules_of_its_sets() {
     assert_eq!(sizes, [1, 1, 2]);
     assert_eq!(loaded.report.refused, 0);
 }
+
+#[test]
+fn every_shipped_rule_loads_with_the_default_settings() {
+    let report = check(&Settings::default()).unwrap();
+    assert_eq!(report.first_refusal(), None);
+    assert!(report.loaded >= 40, "{} rules", report.loaded);
+}

@@ -4,43 +4,10 @@ use std::path::Path;
 
 use weir_engine::detect::Variables;
 use weir_policies::rule::ast::{AddressExpr, PortExpr};
+use weir_policies::shipped::{ADDRESS_VARIABLES, PORT_VARIABLES};
 use weir_policies::vars::Vars;
 
 use crate::settings::{SettingsError, read_yaml};
-
-/// Address variables that rules in circulation use.
-const ADDRESSES: &[&str] = &[
-    "HOME_NET",
-    "EXTERNAL_NET",
-    "HTTP_SERVERS",
-    "SMTP_SERVERS",
-    "SQL_SERVERS",
-    "DNS_SERVERS",
-    "TELNET_SERVERS",
-    "AIM_SERVERS",
-    "DC_SERVERS",
-    "DNP3_SERVER",
-    "DNP3_CLIENT",
-    "MODBUS_CLIENT",
-    "MODBUS_SERVER",
-    "ENIP_CLIENT",
-    "ENIP_SERVER",
-];
-
-/// Port variables that rules in circulation use.
-const PORTS: &[&str] = &[
-    "HTTP_PORTS",
-    "SHELLCODE_PORTS",
-    "ORACLE_PORTS",
-    "SSH_PORTS",
-    "DNP3_PORTS",
-    "MODBUS_PORTS",
-    "FILE_DATA_PORTS",
-    "FTP_PORTS",
-    "GENEVE_PORTS",
-    "VXLAN_PORTS",
-    "TEREDO_PORTS",
-];
 
 /// What a variable is that nothing defines.
 const ANY_ADDRESS: AddressExpr = AddressExpr::Any;
@@ -61,12 +28,12 @@ impl RuleVars {
 
 impl Variables for RuleVars {
     fn address(&self, name: &str) -> Option<&AddressExpr> {
-        let default = ADDRESSES.contains(&name).then_some(&ANY_ADDRESS);
+        let default = ADDRESS_VARIABLES.contains(&name).then_some(&ANY_ADDRESS);
         self.0.address(name).or(default)
     }
 
     fn port(&self, name: &str) -> Option<&PortExpr> {
-        let default = PORTS.contains(&name).then_some(&ANY_PORT);
+        let default = PORT_VARIABLES.contains(&name).then_some(&ANY_PORT);
         self.0.port(name).or(default)
     }
 }
