@@ -17,6 +17,7 @@ use crate::config::ConfigError;
 use crate::environment::EnvironmentError;
 use crate::input::InputError;
 use crate::link::LinkError;
+use crate::lock::LockError;
 use crate::policy::PolicyError;
 use crate::verbs::check::CheckError;
 use crate::verbs::status::StatusError;
@@ -43,6 +44,9 @@ pub enum Error {
     /// The run directory.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The network's lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The kernel refused.
     #[error(transparent)]
     Kernel(KernelError),
@@ -108,7 +112,8 @@ impl Error {
             Self::Policy(PolicyError::Loosens { .. }) => code::MAY_NOT_LOOSEN,
             Self::Policy(_) => code::UNSUPPORTED_FIELD,
             Self::Link(error) => link_code(error),
-            Self::Record(_) => code::RUN_DIRECTORY,
+            Self::Record(_) | Self::Lock(LockError::Record(_)) => code::RUN_DIRECTORY,
+            Self::Lock(_) => code::TRY_AGAIN,
             Self::Kernel(KernelError::Format { .. }) | Self::NodeLacks { .. } => code::NODE_LACKS,
             Self::Kernel(_) => code::TRY_AGAIN,
             Self::TooManyIps { .. } => code::INVALID_CONFIG,

@@ -7,10 +7,11 @@
 //! - [`policy`]: what the pod is under;
 //! - [`link`], [`host`]: the pod's interface, the kernel;
 //! - [`verbs`]: one file per verb; [`wiring`]: what ADD makes and undoes;
+//! - [`lock`]: the network's lock, for a bounded time;
 //! - [`error`]: every error to its CNI code.
 //!
-//! Invariants: depends on neither rule language nor engine; no thread outlives a call and no child process
-//! is started, so nothing holds stdout; the environment carries no option.
+//! Invariants: depends on neither rule language nor engine; no child process is started, so nothing
+//! holds stdout after the call; the environment carries no option.
 
 pub mod config;
 pub mod environment;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod host;
 pub mod input;
 pub mod link;
+pub mod lock;
 pub mod pod_args;
 pub mod policy;
 pub mod verbs;

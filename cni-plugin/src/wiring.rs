@@ -13,6 +13,7 @@ use weir_datapath::record::{NetworkLock, RecordStore};
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::lock::{LOCK_PATIENCE, lock_within};
 
 /// How far the wiring has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl<'a> Wiring<'a> {
         store: RecordStore,
         attachment: Attachment,
     ) -> Result<Self, Error> {
-        let lock = store.lock(&attachment.key.network)?;
+        let lock = lock_within(&store, &attachment.key.network, LOCK_PATIENCE)?;
         let previous = store.read(&attachment.key).unwrap_or_else(|error| {
             log::warn!("replacing an unreadable record: {error}");
             None

@@ -13,6 +13,7 @@ use weir_datapath::record::{NetworkLock, RecordStore};
 use crate::config::NetworkConfig;
 use crate::environment::{Container, Environment};
 use crate::host::Host;
+use crate::lock::{LOCK_PATIENCE, lock_within};
 
 /// One call of the plugin, decoded as far as all verbs need.
 pub struct Call<'a> {
@@ -41,8 +42,7 @@ fn lock_if_possible(store: &RecordStore, network: &str) -> Option<NetworkLock> {
     if !store.directory().is_dir() {
         return None;
     }
-    store
-        .lock(network)
+    lock_within(store, network, LOCK_PATIENCE)
         .map_err(|error| log::warn!("going on without the lock: {error}"))
         .ok()
 }

@@ -1,30 +1,18 @@
-//! The verbs on a node without a kernel: order, rollback, tolerance.
+//! ADD: what it wires, refuses, skips and undoes.
 
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weir_datapath::kernel::AntiSpoof;
-use weir_datapath::netns::PeerError;
+use weir_datapath::netns::{PeerError, PeerLink};
 use weir_datapath::policy::{FailMode, Mode};
 use weir_datapath::support::Missing;
 
-use crate::environment::Command::{Add, Check, Del, Gc, Status};
+use super::{PREV, annotated, not_veth};
+use crate::environment::Command::{Add, Check, Del};
 use crate::error::code;
 use crate::fake_host::{FakeHost, HOST_IFNAME, RunDir, call, environment, link};
-
-const PREV: &str = r#""prevResult":{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24"}]}"#;
-
-fn annotated(annotations: &str) -> String {
-    format!(r#"{PREV},"runtimeConfig":{{"io.kubernetes.cri.pod-annotations":{annotations}}}"#)
-}
-
-fn not_veth() -> PeerError {
-    PeerError::NotVeth {
-        ifname: "eth0".to_owned(),
-        kind: "macvlan".to_owned(),
-    }
-}
 
 #[test]
 fn add_records_wires_and_prints_then_del_leaves_nothing() {
@@ -119,7 +107,7 @@ fn repeat_of_add_on_another_host_interface_moves_the_rules() {
     let env = environment("c1", "");
     call(&host, Add, &env, &run.config(PREV)).unwrap();
     host.set_link(|| {
-        Ok(weir_datapath::netns::PeerLink {
+        Ok(PeerLink {
             ifname: "veth8".to_owned(),
             ..link()
         })
@@ -266,7 +254,7 @@ fn broken_networks_are_errors_even_when_unsupported_ones_are_skipped() {
 fn a_datapath_that_goes_past_the_host_interface_is_refused() {
     let (host, run) = (FakeHost::default(), RunDir::new());
     host.set_link(|| {
-        Ok(weir_datapath::netns::PeerLink {
+        Ok(PeerLink {
             ifname: "lxc12ab".to_owned(),
             ..link()
         })
@@ -280,231 +268,4 @@ fn a_datapath_that_goes_past_the_host_interface_is_refused() {
         message.contains("Cilium") && message.contains("onUnsupported"),
         "{message}"
     );
-}
-
-#[test]
-fn del_needs_nothing_but_the_key() {
-    let run = RunDir::new();
-    let env = environment("c1", "");
-    let wired = || {
-        let host = FakeHost::default();
-        call(&host, Add, &env, &run.config(PREV)).unwrap();
-        host
-    };
-    let forget = || fs::remove_dir_all(&run.0).unwrap();
-    let garble = || {
-        let path = run.store().path_of(&run.records()[0].key);
-        fs::write(path, "{").unwrap();
-    };
-    let cases: [(&str, &dyn Fn()); 3] = [
-        ("record there", &|| ()),
-        ("record lost", &forget),
-        ("record garbled", &garble),
-    ];
-    for (name, spoil) in cases {
-        for members in ["", r#""prevResult":7"#, r#""mode":"nonsense","oops":1"#] {
-            let host = wired();
-            spoil();
-            call(&host, Del, &env, &run.config(members)).unwrap();
-            assert!(host.wired_names().is_empty(), "{name} {members}");
-            assert!(run.records().is_empty(), "{name} {members}");
-        }
-    }
-}
-
-#[test]
-fn del_leaves_a_newer_attachment_of_the_same_interface_alone() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let (old, new) = (environment("old", ""), environment("new", ""));
-    call(&host, Add, &old, &run.config(PREV)).unwrap();
-    call(&host, Add, &new, &run.config(PREV)).unwrap();
-    call(&host, Del, &old, &run.config("")).unwrap();
-    assert_eq!(host.wired_names(), [HOST_IFNAME]);
-    call(&host, Check, &new, &run.config(PREV)).unwrap();
-}
-
-#[test]
-fn del_on_a_kernel_without_nftables_succeeds_and_one_that_refuses_is_to_be_retried() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let env = environment("c1", "");
-    call(&host, Add, &env, &run.config(PREV)).unwrap();
-    host.kernel_fails.set(true);
-    assert_eq!(
-        call(&host, Del, &env, &run.config("")).unwrap_err().0,
-        code::TRY_AGAIN
-    );
-    assert_eq!(
-        run.records().len(),
-        1,
-        "the record is kept for the next try"
-    );
-    *host.missing.borrow_mut() = vec![Missing::NfTables];
-    call(&host, Del, &env, &run.config("")).unwrap();
-    assert!(run.records().is_empty());
-}
-
-#[test]
-fn check_tells_what_is_amiss() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let env = environment("c1", "");
-    let config = run.config(&format!(r#"{PREV},"failMode":"closed""#));
-    let amiss = |part: &str| {
-        let (code, message) = call(&host, Check, &env, &config).unwrap_err();
-        assert_eq!(code, code::NOT_AS_ADDED, "{message}");
-        assert!(message.contains(part), "{part:?} is not in {message:?}");
-    };
-    amiss("no attachment record");
-    call(&host, Add, &env, &config).unwrap();
-    call(&host, Check, &env, &config).unwrap();
-    host.lease.set(false);
-    amiss("weir enforce");
-    call(&host, Add, &env, &run.config(PREV)).unwrap();
-    call(&host, Check, &env, &run.config(PREV)).expect("a fail-open pod needs no enforcer");
-    host.lease.set(true);
-    host.devices.borrow_mut().pop();
-    amiss("weir-cap1");
-    host.wired.borrow_mut().clear();
-    amiss("lacks weir's rules");
-    host.set_link(|| {
-        Ok(weir_datapath::netns::PeerLink {
-            pod_mac: "02::1".to_owned(),
-            ..link()
-        })
-    });
-    amiss("MAC address is 02::1");
-    host.set_link(|| {
-        Ok(weir_datapath::netns::PeerLink {
-            ifindex: 9,
-            ..link()
-        })
-    });
-    amiss("veth7 (index 9)");
-}
-
-#[test]
-fn check_without_the_annotations_of_add_is_accepted_where_they_may_loosen() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let env = environment("c1", "K8S_POD_NAMESPACE=shop");
-    let loosen = r#""annotations":{"loosen":["shop"]}"#;
-    let off = format!("{},{loosen}", annotated(r#"{"weir.dev/mode":"off"}"#));
-    call(&host, Add, &env, &run.config(&off)).unwrap();
-    call(&host, Check, &env, &run.config(&off)).unwrap();
-    call(
-        &host,
-        Check,
-        &environment("c1", ""),
-        &run.config(&format!("{PREV},{loosen}")),
-    )
-    .unwrap();
-}
-
-#[test]
-fn gc_removes_what_is_not_valid_of_its_own_network_only() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let add = |id: &'static str, ifname: &'static str, config: &str| {
-        host.set_link(move || {
-            Ok(weir_datapath::netns::PeerLink {
-                ifname: ifname.to_owned(),
-                ..link()
-            })
-        });
-        call(&host, Add, &environment(id, ""), config).unwrap();
-    };
-    add("valid", "v1", &run.config(PREV));
-    add("stale", "v2", &run.config(PREV));
-    add("lost", "v3", &run.config(PREV));
-    add(
-        "other",
-        "v4",
-        &run.config(PREV).replace("\"net\"", "\"net2\""),
-    );
-    let lost = run
-        .records()
-        .into_iter()
-        .find(|record| record.key.container_id == "lost");
-    run.store().remove(&lost.unwrap().key).unwrap();
-    let env = environment("", "");
-    call(&host, Gc, &env, &run.config("")).unwrap();
-    assert_eq!(
-        host.wired_names(),
-        ["v1", "v2", "v3", "v4"],
-        "no list: nothing is removed"
-    );
-    let valid = r#""cni.dev/valid-attachments":[{"containerID":"valid","ifname":"eth0"}]"#;
-    call(&host, Gc, &env, &run.config(valid)).unwrap();
-    assert_eq!(host.wired_names(), ["v1", "v4"]);
-    assert_eq!(run.records().len(), 2);
-    call(
-        &host,
-        Gc,
-        &env,
-        &run.config(r#""cni.dev/valid-attachments":[]"#),
-    )
-    .unwrap();
-    assert_eq!(host.wired_names(), ["v4"]);
-    assert_eq!(run.records()[0].key.network, "net2");
-}
-
-#[test]
-fn status_tells_the_truth() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let env = environment("", "");
-    let status = |members: &str| {
-        call(&host, Status, &env, &run.config(members))
-            .map(drop)
-            .map_err(|(code, _)| code)
-    };
-    let closed = r#""failMode":"closed""#;
-    assert_eq!(status(closed), Ok(()));
-    host.lease.set(false);
-    assert_eq!(status(""), Ok(()), "a fail-open network needs no enforcer");
-    assert_eq!(status(closed), Err(code::NOT_AVAILABLE));
-    call(
-        &host,
-        Add,
-        &environment("c1", ""),
-        &run.config(&format!("{PREV},{closed}")),
-    )
-    .unwrap();
-    assert_eq!(status(closed), Err(code::LIMITED_CONNECTIVITY));
-    *host.missing.borrow_mut() = vec![Missing::NfTables];
-    assert_eq!(status(""), Err(code::NOT_AVAILABLE));
-    assert_eq!(
-        status(r#""mode":"off""#),
-        Ok(()),
-        "nothing is wired, nothing is needed"
-    );
-    assert_eq!(status(r#""mode":"on""#), Err(code::INVALID_CONFIG));
-    let file = run.0.with_extension("file");
-    fs::write(&file, "").unwrap();
-    let config = run
-        .config("")
-        .replace(&*run.0.to_string_lossy(), &file.to_string_lossy());
-    let refused = call(&host, Status, &env, &config).unwrap_err();
-    fs::remove_file(&file).unwrap();
-    assert_eq!(refused.0, code::NOT_AVAILABLE, "{}", refused.1);
-    assert!(refused.1.contains("not a directory"), "{}", refused.1);
-}
-
-#[test]
-fn verbs_are_refused_before_their_version() {
-    let (host, run) = (FakeHost::default(), RunDir::new());
-    let env = environment("c1", "");
-    for (version, command, allowed) in [
-        ("0.3.1", Check, false),
-        ("0.4.0", Check, true),
-        ("1.0.0", Gc, false),
-        ("1.0.0", Status, false),
-        ("1.1.0", Gc, true),
-        ("1.1.0", Status, true),
-    ] {
-        call(&host, Add, &env, &run.config(PREV)).unwrap();
-        let config = run.config(PREV).replace("1.1.0", version);
-        let answer = call(&host, command, &env, &config);
-        assert_eq!(answer.is_ok(), allowed, "{version} {command}");
-        if let Err((code, message)) = answer {
-            assert_eq!(code, code::INCOMPATIBLE_VERSION);
-            assert!(message.contains("does not allow"), "{message}");
-        }
-    }
 }
