@@ -86,7 +86,7 @@ fn assert_prints_back(all: &[Parsed]) {
         let expected = rule.clone().without_positions();
         assert_eq!(reread(&rule.to_string()), expected);
         let unwritten = |rule: Rule| Rule {
-            written: Vec::new(),
+            body: Box::default(),
             ..rule
         };
         let text = canonical(rule);

@@ -191,15 +191,14 @@ fn there_are_enough_rules_and_every_one_keeps_to_the_conventions() {
             let found = rule.meta.metadata.iter().any(|(known, _)| known == key);
             assert!(found, "{sid}: metadata {key}");
         }
-        for option in &rule.written {
-            let keyword = option.value.keyword.as_str();
+        for (keyword, _) in rule.written() {
             assert!(KEYWORDS.contains(&keyword), "{sid}: {keyword}");
         }
     }
 }
 
 #[test]
-fn payload_rules_have_one_fast_pattern_of_four_bytes_and_a_flow() {
+fn payload_rules_have_a_flow_and_one_fast_pattern_of_three_bytes_or_more() {
     for (_, rule) in rules() {
         let sid = rule.meta.sid;
         let tests = payload_tests(&rule);
@@ -215,7 +214,7 @@ fn payload_rules_have_one_fast_pattern_of_four_bytes_and_a_flow() {
             .collect();
         assert_eq!(fast.len(), 1, "{sid}");
         assert!(!fast[0].negated, "{sid}");
-        assert!(fast[0].pattern.len() >= 2, "{sid}");
+        assert!(fast[0].pattern.len() >= 3, "{sid}");
         let flow = rule
             .matches
             .iter()

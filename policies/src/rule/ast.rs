@@ -130,8 +130,8 @@ pub struct Rule {
     pub threshold: Option<Threshold>,
     /// Options that are neither of these (noalert, tag, target, prefilter, ...).
     pub settings: Vec<Located<Setting>>,
-    /// Every option as written: name and raw value, in order. The printer and diagnostics use it.
-    pub written: Vec<Located<Written>>,
+    /// The options as written: the text between the parentheses, continuation joined.
+    pub body: Box<str>,
 }
 
 /// A value and where its keyword stands.

@@ -50,13 +50,8 @@ pub(super) fn remove(parsed: &mut Parsed) {
 }
 
 fn duplicate(loser: &Rule, winner: &Rule) -> Diagnostic {
-    let position = loser
-        .written
-        .iter()
-        .find(|written| written.value.keyword == "sid")
-        .map_or(loser.position, |written| written.position);
     Diagnostic {
-        position,
+        position: loser.position,
         sid: Some(loser.meta.sid),
         keyword: Some("sid".to_owned()),
         message: format!(

@@ -135,11 +135,17 @@ fn parse_line(line: &LogicalLine<'_>) -> Result<Line, Option<Diagnostic>> {
         action,
         header,
         meta: builder.meta.into_meta(),
-        matches: builder.matches,
+        matches: shrunk(builder.matches),
         threshold: builder.threshold,
-        settings: builder.settings,
-        written: builder.written,
+        settings: shrunk(builder.settings),
+        body: split.body.text.into(),
     })))
+}
+
+/// Rules are kept by the ten thousand: without the room that growing left.
+fn shrunk<T>(mut items: Vec<T>) -> Vec<T> {
+    items.shrink_to_fit();
+    items
 }
 
 fn read_options(
@@ -218,6 +224,16 @@ fn diagnose(line: &LogicalLine<'_>, fault: Fault, sid: Option<u32>) -> Diagnosti
 }
 
 impl Rule {
+    /// Every option as written: keyword and raw value, in order.
+    pub fn written(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        Options::new(Token {
+            text: &self.body,
+            offset: 0,
+        })
+        .filter_map(Result::ok)
+        .map(|option| (option.keyword.text, option.value.map(|value| value.text)))
+    }
+
     /// The rule with every position cleared, for comparing rules read from different places.
     #[must_use]
     pub fn without_positions(mut self) -> Self {
@@ -229,7 +245,6 @@ impl Rule {
         self.position = Position::default();
         clear::<Match>(&mut self.matches);
         clear(&mut self.settings);
-        clear(&mut self.written);
         self
     }
 }

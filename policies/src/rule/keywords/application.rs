@@ -261,7 +261,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     keyword("pgsql.query", BUFFER),
     keyword("mysql.command", BUFFER),
     keyword("mysql.rows", BUFFERS),
-    // POP3, IMAP.
-    keyword("imap.request", BUFFER),
-    keyword("imap.response", BUFFER),
+    // IMAP.
+    keyword("imap.request", BUFFERS),
+    keyword("imap.response", BUFFERS),
+    keyword("imap.email.body", BUFFER),
+    keyword("imap.email.direction", MATCH),
+    keyword("imap.email.header", BUFFERS),
+    keyword("imap.email.header.name", BUFFERS),
+    keyword("imap.email.header.value", BUFFERS),
 ];

@@ -55,7 +55,9 @@ impl MetaBuilder {
     }
 
     /// The finished record; `sid` is 0 only where [`Self::finish`] failed.
-    pub(crate) fn into_meta(self) -> Meta {
+    pub(crate) fn into_meta(mut self) -> Meta {
+        self.references.shrink_to_fit();
+        self.metadata.shrink_to_fit();
         Meta {
             sid: self.sid.unwrap_or(0),
             gid: self.gid.unwrap_or(1),

@@ -33,8 +33,9 @@ pub(crate) struct Builder {
     pub(crate) matches: Vec<Located<Match>>,
     pub(crate) threshold: Option<Threshold>,
     pub(crate) settings: Vec<Located<Setting>>,
-    pub(crate) written: Vec<Located<Written>>,
     buffers: buffers::Buffers,
+    /// How many options were taken.
+    options: usize,
     /// Index in `matches` of the content that modifiers belong to.
     last_content: Option<usize>,
 }
@@ -46,7 +47,7 @@ impl Builder {
             matches: Vec::new(),
             threshold: None,
             settings: Vec::new(),
-            written: Vec::new(),
+            options: 0,
             buffers: buffers::Buffers::new(),
             last_content: None,
         }
@@ -64,19 +65,13 @@ impl Builder {
             keyword: Some(name.to_owned()),
             message,
         };
-        if self.written.len() >= MAX_OPTIONS {
+        if self.options >= MAX_OPTIONS {
             return Err(fault(format!("a rule has at most {MAX_OPTIONS} options")));
         }
         let keyword = keywords::find(name).ok_or_else(|| fault(unknown(name)))?;
         let value = option.value.map(|value| value.text);
         self.apply(keyword, value, position).map_err(fault)?;
-        self.written.push(Located {
-            position,
-            value: Written {
-                keyword: name.to_owned(),
-                value: value.map(str::to_owned),
-            },
-        });
+        self.options += 1;
         Ok(())
     }
 

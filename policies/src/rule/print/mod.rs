@@ -2,7 +2,7 @@
 //!
 //! `Display` writes the options as they were written; [`canonical`] writes what the tree says: sticky
 //! buffers in place of the older modifiers, canonical keywords, one form per value. Both read back to
-//! an equal tree, positions aside (and, for the latter, [`Rule::written`] aside).
+//! an equal tree, positions aside (and, for the latter, [`Rule::body`] aside).
 
 mod header;
 mod options;
@@ -14,13 +14,7 @@ use super::ast::{Action, Located, RejectSide, Rule, Setting, Written};
 impl fmt::Display for Rule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_head(self, out)?;
-        for (index, option) in self.written.iter().enumerate() {
-            if index > 0 {
-                out.write_str(" ")?;
-            }
-            write!(out, "{};", option.value)?;
-        }
-        out.write_str(")")
+        write!(out, "{})", self.body)
     }
 }
 
