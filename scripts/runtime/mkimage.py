@@ -13,7 +13,7 @@ import platform
 import sys
 import tarfile
 
-APPLETS = "sh sleep cat echo wget nc httpd ping ip ls mkdir true".split()
+APPLETS = "sh sleep cat echo wget nc httpd ping ip ls mkdir timeout true".split()
 DIRECTORIES = "bin etc proc sys dev tmp run www".split()
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

@@ -100,7 +100,11 @@ impl Tcp {
         events: &mut StreamEvents,
     ) -> Admission {
         if std::mem::replace(&mut self.epoch, arrival.epoch) != arrival.epoch {
-            self.halves.iter_mut().for_each(|half| half.resync = true);
+            // A direction that was not seen has nothing to find again: its first segment says where it begins.
+            // Else the first data of a new flow could choose, by coming out of order, what counts as inspected.
+            for half in &mut self.halves {
+                half.resync |= half.seen();
+            }
         }
         self.flags[arrival.direction as usize] |= segment.flags;
         if segment.broken_ack {

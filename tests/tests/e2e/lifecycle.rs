@@ -176,6 +176,7 @@ fn gc_removes_what_is_not_named_and_nothing_else() -> Result<()> {
 fn host_interface_name_reused_after_a_lost_del_obeys_the_new_pod_only() -> Result<()> {
     let node = Node::new("reuse")?;
     let enforcer = Enforcer::start(&node, &Options::rules(RULES))?;
+    node.ns.sh("ip addr add 10.101.0.1/32 dev lo")?;
     let network = routed_network(&node);
     let old = routed_pod(&node, &network, "10.101.9.1")?;
     // The pod vanishes, device and all; no DEL comes.
