@@ -8,7 +8,7 @@ use crate::rule::keywords;
 const LANGUAGE: Version = Version(9, 0, 0);
 
 /// Optional features that rules may ask for and that are there.
-const FEATURES: [&str; 3] = ["ja3", "ja4", "file-store"];
+const FEATURES: [&str; 2] = ["ja3", "ja4"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
