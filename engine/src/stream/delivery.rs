@@ -27,6 +27,14 @@ pub enum Delivery {
     },
 }
 
+impl From<Full> for Delivery {
+    fn from(full: Full) -> Self {
+        Self::Full {
+            memory: full == Full::Memory,
+        }
+    }
+}
+
 /// Memory and its bounds.
 #[derive(Debug)]
 pub struct StreamMemory {
@@ -65,10 +73,15 @@ impl Tcp {
         report: (&mut StreamEvents, &mut StreamCounters),
     ) -> Delivery {
         let (events, counters) = report;
-        let space = memory.space();
         let (me, peer) = self.halves_mut(direction);
         let at = me.offset(segment.start);
         let end = at + segment.length;
+        if segment.length > 0 && me.begins_earlier(at) {
+            if let Err(full) = me.data.begin_earlier(at, memory.space()) {
+                return full.into();
+            }
+            me.acked = me.acked.min(at);
+        }
         if let Some(hole_end) = me.hole_end((segment.length > 0).then_some(at)) {
             me.data.skip_to(hole_end);
             counters.gaps += 1;
@@ -76,13 +89,9 @@ impl Tcp {
         }
         let unverified = segment.length > 0 && end <= me.data.base() && is_unverified(me, at);
         let acked = if peer.seen() { me.acked } else { i64::MIN };
-        let stored = match me.data.store(at, payload, acked, space) {
+        let stored = match me.data.store(at, payload, acked, memory.space()) {
             Ok(stored) => stored,
-            Err(full) => {
-                return Delivery::Full {
-                    memory: full == Full::Memory,
-                };
-            }
+            Err(full) => return full.into(),
         };
         note(me, segment, (at, acked), stored, (events, counters));
         me.take_end(at, segment);

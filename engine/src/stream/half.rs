@@ -11,6 +11,8 @@ use super::{Segment, SeqNumber};
 const MAX_SCALE: u8 = 14;
 /// Different SYNs that a side may send in one handshake.
 const CANDIDATES: usize = 4;
+/// Acknowledged before anything was: far in front of any offset, and far from overflow.
+const NOTHING_CLAIMED: i64 = i64::MIN / 4;
 /// A timestamp older than this says nothing (RFC 7323, 5.5): 24 days, in seconds.
 const TIMESTAMP_LIFE: u64 = 24 * 24 * 3600;
 
@@ -78,6 +80,20 @@ impl Half {
     pub(crate) fn pick_up(&mut self, zero: SeqNumber, origin: Origin) {
         self.origin = origin;
         self.zero = Some(zero);
+        if origin == Origin::Midstream {
+            self.claimed = NOTHING_CLAIMED;
+        }
+    }
+
+    /// Whether data at `offset` lies in front of where the stream was picked up, and its receiver may
+    /// still want it: then the stream begins with it. Else whoever sends the end of an attack first would
+    /// choose what counts as inspected.
+    pub(crate) fn begins_earlier(&self, offset: i64) -> bool {
+        let from_syn = self.origin == Origin::Syn;
+        offset < self.data.base()
+            && self.data.is_whole()
+            && self.claimed < self.data.base()
+            && (!from_syn || offset >= 0)
     }
 
     /// Notes the timestamp of a SYN, first or later.

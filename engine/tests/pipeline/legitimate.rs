@@ -52,6 +52,38 @@ fn a_flow_picked_up_at_the_servers_side_knows_who_is_the_client() {
 }
 
 #[test]
+fn a_flow_picked_up_in_the_wrong_order_is_inspected_from_its_earliest_byte() {
+    let mut world = World::prevent(RULE);
+    world
+        .send(client().at(70_006).ack(9_000_000).data(b"ack"))
+        .passes(&MIDSTREAM);
+    world
+        .send(client().at(70_000).ack(9_000_000).data(b"..."))
+        .passes(&[("tcp.bytes", 3)]);
+    world
+        .send(client().at(70_003).ack(9_000_000).data(b"att"))
+        .drops(DropReason::Rule, &[]);
+}
+
+#[test]
+fn what_was_acknowledged_before_a_flow_was_picked_up_is_old() {
+    let mut world = World::prevent(RULE);
+    world
+        .send(client().at(70_003).ack(9_000_000).data(b"ack"))
+        .passes(&MIDSTREAM);
+    world.send(server().at(9_000_000).ack(70_006)).passes(&[]);
+    world
+        .send(client().at(70_000).ack(9_000_000).data(b"att"))
+        .passes(&[
+            ("tcp.retransmitted", 1),
+            ("tcp.unverified", 1),
+            ("stream.est_pkt_before_last_ack", 1),
+            ("stream.pkt_spurious_retransmission", 1),
+            ("stream.reassembly_segment_before_base_seq", 1),
+        ]);
+}
+
+#[test]
 fn a_flow_of_which_one_side_is_never_seen_is_inspected() {
     let mut world = World::prevent(RULE);
     world.send(client().syn()).passes(&FLOW_BEGINS);
@@ -301,6 +333,34 @@ fn frames_missed_while_the_kernel_failed_open_do_not_stop_a_flow() {
         .passes(&[("tcp.bytes", 4)]);
     world
         .send(client().at(900_003).ack(600_004).data(b"ack"))
+        .drops(DropReason::Rule, &[]);
+}
+
+#[test]
+fn a_new_flow_after_missed_frames_cannot_choose_where_it_begins() {
+    let mut world = World::prevent(RULE);
+    world.engine.missed_frames();
+    world.handshake();
+    world
+        .send(client().at(3).data(b"ack"))
+        .passes(&[("tcp.out_of_order", 1)]);
+    world
+        .send(client().data(b"att"))
+        .drops(DropReason::Rule, &[]);
+}
+
+#[test]
+fn an_old_flow_after_missed_frames_is_inspected_from_its_earliest_byte() {
+    let mut world = established();
+    world
+        .send(client().data(b"abc"))
+        .passes(&[("tcp.bytes", 3)]);
+    world.engine.missed_frames();
+    world
+        .send(client().at(903).data(b"ack"))
+        .passes(&[("tcp.bytes", 3)]);
+    world
+        .send(client().at(900).data(b"att"))
         .drops(DropReason::Rule, &[]);
 }
 

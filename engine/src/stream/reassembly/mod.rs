@@ -67,6 +67,8 @@ pub(crate) struct Reassembly {
     /// Index in `block` of `base`.
     head: usize,
     base: i64,
+    /// Where the stream begins, as far as it was seen without a break.
+    start: i64,
     next: i64,
     /// How far the stream is contiguous with what was stored last; `next` once committed.
     pending: i64,
@@ -198,6 +200,7 @@ impl Reassembly {
     pub(crate) fn skip_to(&mut self, offset: i64) {
         self.head += index(offset - self.base);
         self.base = offset;
+        self.start = offset;
         self.next = offset;
         self.pending = offset;
         self.pieces.retain(|piece| piece.end > offset);
@@ -205,6 +208,39 @@ impl Reassembly {
             self.head = 0;
         }
         self.extend();
+    }
+
+    /// True while bytes in front of everything kept would be in front of everything seen.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.base == self.start
+    }
+
+    /// Lets the stream begin at `offset` instead, in front of everything seen: what was inspected so far
+    /// becomes a piece, to be inspected again with what comes in front of it.
+    pub(crate) fn begin_earlier(&mut self, offset: i64, space: Space<'_>) -> Result<(), Full> {
+        let live = self.live();
+        let front = index(self.base - offset);
+        if front + live > space.bytes {
+            return Err(Full::Direction);
+        }
+        if self.pieces.capacity() == 0 {
+            self.pieces = space.pool.take_pieces(space.pieces);
+        }
+        let mut block = space.pool.take((front + live) * 2).ok_or(Full::Memory)?;
+        let old = self.block.get(self.head..self.head + live);
+        if let (Some(target), Some(old)) = (block.get_mut(front..front + live), old) {
+            target.copy_from_slice(old);
+        }
+        space.pool.give(std::mem::replace(&mut self.block, block));
+        if self.next > self.base {
+            self.insert_piece(self.base, self.next);
+        }
+        self.head = 0;
+        self.base = offset;
+        self.start = offset;
+        self.next = offset;
+        self.pending = offset;
+        Ok(())
     }
 
     /// Gives the window up where nothing else is kept; true if memory came back.

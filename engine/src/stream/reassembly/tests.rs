@@ -201,3 +201,24 @@ fn a_long_stream_stays_in_a_small_block() {
     }
     assert!(pool.memory() < 64 << 10, "{}", pool.memory());
 }
+
+#[test]
+fn a_stream_may_begin_earlier_than_it_was_picked_up() {
+    let mut pool = BufferPool::new(1 << 20);
+    let mut real = Reassembly::default();
+    real.store(0, b"ghi", 0, space(&mut pool)).unwrap();
+    real.commit();
+    real.store(5, b"l", 0, space(&mut pool)).unwrap();
+    real.begin_earlier(-6, space(&mut pool)).unwrap();
+    real.store(-6, b"abc", i64::MIN, space(&mut pool)).unwrap();
+    assert_eq!(real.view(40), (&b"abc"[..], 0, -6));
+    real.commit();
+    let stored = real.store(-3, b"defX", i64::MIN, space(&mut pool));
+    assert!(stored.unwrap().conflict, "the first copy of offset 0 is g");
+    assert_eq!(real.view(40), (&b"abcdefghi"[..], 3, -6));
+    real.commit();
+    real.store(3, b"jk", i64::MIN, space(&mut pool)).unwrap();
+    assert_eq!(real.view(40), (&b"abcdefghijkl"[..], 9, -6));
+    let far = real.begin_earlier(-70_000, space(&mut pool));
+    assert_eq!(far, Err(Full::Direction));
+}
