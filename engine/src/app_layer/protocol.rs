@@ -104,6 +104,8 @@ pub struct NumberSpec {
     pub direction: Option<FlowDirection>,
     /// The progress of that direction from which on it can be compared.
     pub progress: Progress,
+    /// Names that rules may write for numbers, without regard to case.
+    pub names: &'static [(&'static str, u64)],
 }
 
 /// How the bytes of a buffer come.

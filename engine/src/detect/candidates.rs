@@ -72,10 +72,6 @@ impl Candidates {
         self.list.sort_unstable();
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
-    }
-
     /// The candidate at `position`: which, where it was found, and where its fast pattern ends.
     pub(super) fn get(&self, position: usize) -> Option<(SignatureId, Found, usize)> {
         let index = *self.list.get(position)?;

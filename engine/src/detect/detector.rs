@@ -6,7 +6,11 @@ use super::candidates::Candidates;
 use super::evaluate::{StateStore, Work};
 use super::round::Round;
 use super::state::{HostBits, Thresholds};
-use super::{Effect, FlowState, Inspection, Limits, Outcome, RuleSet, Scope};
+use super::{Effect, FlowState, Inspection, Limits, Outcome, RuleSet, Scope, SignatureId};
+
+/// Candidates of one packet's transactions that there is room for at the start. More make room: as many
+/// as there are transactions and signatures at most.
+const TRANSACTION_CANDIDATES: usize = 1024;
 
 /// Inspects packets against a [`RuleSet`]. One per worker; owns all scratch memory.
 #[derive(Debug)]
@@ -15,6 +19,7 @@ pub struct Detector {
     counters: DetectCounters,
     limits: Limits,
     candidates: Candidates,
+    transactions: Vec<(SignatureId, usize)>,
     work: Work,
     thresholds: Thresholds,
     host_bits: HostBits,
@@ -55,6 +60,7 @@ impl Detector {
             counters: DetectCounters::default(),
             limits,
             candidates,
+            transactions: Vec::with_capacity(TRANSACTION_CANDIDATES),
             work: Work::new(limits.match_steps),
             thresholds: Thresholds::new(limits.thresholds, seed),
             host_bits: HostBits::new(limits.host_bits, seed),
@@ -121,6 +127,7 @@ impl Detector {
         let mut round = Round {
             inspection,
             candidates: &mut self.candidates,
+            transactions: &mut self.transactions,
             work: &mut self.work,
             thresholds: &mut self.thresholds,
             counters: &mut self.counters,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::application::Memories;
 use super::state::{Name, ThresholdState};
 use super::{Signature, SignatureId};
 use crate::frame::Timestamp;
@@ -21,6 +22,8 @@ pub struct FlowState {
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
     pub(super) generation: u64,
     pub(super) pending: [Pending; 2],
+    /// What was inspected of its transactions.
+    pub(super) transactions: Memories,
     bits: Vec<Name>,
     integers: Vec<(Name, u32)>,
     thresholds: Vec<(u64, ThresholdState)>,
@@ -50,6 +53,7 @@ impl FlowState {
         self.addresses_seen = [false; 2];
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);
+        self.transactions.clear();
         self.bits.clear();
         self.integers.clear();
         self.thresholds.clear();
@@ -62,6 +66,7 @@ impl FlowState {
             let known = self.generation != 0;
             self.generation = generation;
             self.addresses_seen = [false; 2];
+            self.transactions.clear();
             for pending in &mut self.pending {
                 pending.clear();
                 pending.overflowed = known;

@@ -12,6 +12,7 @@
 //! warm; work per packet is bounded ([`Limits`]) and a limit that is hit is counted
 //! ([`DetectCounters`]), never silent.
 
+mod application;
 mod buffers;
 mod candidates;
 mod compile;
@@ -30,6 +31,7 @@ mod signature;
 mod state;
 #[cfg(test)]
 mod tests;
+mod transform;
 
 pub use compile::{
     Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,

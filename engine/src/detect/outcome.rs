@@ -141,6 +141,8 @@ pub enum HitSource {
         /// Index into the packet's payload.
         offset: usize,
     },
+    /// A transaction of the application layer.
+    Transaction,
     /// The stream window. Offset of the first matched byte.
     Stream {
         /// Index into [`StreamView::bytes`](super::StreamView::bytes).

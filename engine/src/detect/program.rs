@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::app_layer::ProtocolId;
+
 use weir_policies::rule::ast::{
     Action, FlowDirection, FlowState, FragmentTest, NumberTest, StreamTest, TcpFlagsTest, Threshold,
 };
 
+use super::application::Application;
 use super::matcher::{AddressSet, Intervals, Literal, Regular};
 use super::state::Name;
 
@@ -29,6 +32,8 @@ pub(super) struct Program {
     pub(super) state: Box<[StateTest]>,
     pub(super) payload: Option<Chains>,
     pub(super) buffers: Box<[BufferTests]>,
+    /// Tests on transactions of the application layer.
+    pub(super) application: Option<Application>,
     pub(super) scan: Scan,
     pub(super) changes: Box<[StateChange]>,
     pub(super) threshold: Option<Threshold>,
@@ -154,6 +159,11 @@ pub(super) enum PacketTest {
     VlanLayers(NumberTest),
     /// Whether a checksum is right.
     Checksum(ChecksumOf, bool),
+    /// The application protocol is one of these, or is none of them.
+    AppProtocol {
+        protocols: Box<[ProtocolId]>,
+        negated: bool,
+    },
     /// A decode or stream event by its full name.
     Event(Box<str>),
 }
@@ -268,6 +278,8 @@ pub(super) struct Chains {
 pub(super) struct FastPattern {
     pub(super) bytes: Box<[u8]>,
     pub(super) nocase: bool,
+    /// The rule says so.
+    pub(super) explicit: bool,
     /// It is all that the payload tests ask for: its presence is their match.
     pub(super) whole: bool,
 }

@@ -2,6 +2,7 @@
 
 use weir_policies::rule::ast::{Action, RejectSide, Threshold, Track};
 
+use super::application::{self, Answer};
 use super::buffers::Buffers;
 use super::candidates::{Candidates, Found};
 use super::detector::DetectCounters;
@@ -12,7 +13,10 @@ use super::evaluate::{
 use super::outcome::Weight;
 use super::program::{Chains, Kind, Program, Scan};
 use super::state::{Count, Decision, ThresholdKey, Thresholds, decide};
-use super::{Effect, Hit, HitSource, Inspection, Outcome, RuleSet, Scope, SignatureId, StreamView};
+use super::{
+    Effect, FlowState, Hit, HitSource, Inspection, Outcome, RuleSet, Scope, SignatureId, StreamView,
+};
+use crate::app_layer::Recognition;
 use crate::event::FlowDirection;
 use crate::frame::Mode;
 use crate::packet::Transport;
@@ -22,10 +26,28 @@ use crate::verdict::RejectSides;
 pub(super) struct Round<'a> {
     pub(super) inspection: &'a Inspection<'a>,
     pub(super) candidates: &'a mut Candidates,
+    /// Signatures to be tested with transactions, and which by its place among those at hand.
+    pub(super) transactions: &'a mut Vec<(SignatureId, usize)>,
     pub(super) work: &'a mut Work,
     pub(super) thresholds: &'a mut Thresholds,
     pub(super) counters: &'a mut DetectCounters,
     pub(super) store: StateStore<'a>,
+}
+
+/// How far a round has come through the candidates of the packet and of transactions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    packet: usize,
+    transaction: usize,
+}
+
+/// What a candidate is to be tested with.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// The packet: where it was found, and where its fast pattern ends.
+    Packet(Found, usize),
+    /// The transaction at that place.
+    Transaction(usize),
 }
 
 impl Round<'_> {
@@ -33,17 +55,23 @@ impl Round<'_> {
     pub(super) fn run(&mut self, outcome: &mut Outcome) {
         let (rules, mut tally) = outcome.parts();
         self.candidates.clear();
-        self.collect(rules);
+        self.transactions.clear();
+        if !self.inspection.again {
+            self.collect(rules);
+        }
         self.candidates.sort();
-        for position in 0..self.candidates.len() {
-            let Some((id, found, end)) = self.candidates.get(position) else {
-                break;
-            };
+        self.collect_transactions(rules);
+        let mut position = Position::default();
+        while let Some((id, target)) = self.next(&mut position) {
             let Some(program) = rules.program(id) else {
                 continue;
             };
             self.counters.evaluated += 1;
-            let Some(source) = self.test(id, program, (found, end)) else {
+            let source = match target {
+                Target::Packet(found, end) => self.test(id, program, (found, end)),
+                Target::Transaction(index) => self.test_transaction(id, program, index),
+            };
+            let Some(source) = source else {
                 continue;
             };
             self.counters.matched += 1;
@@ -64,6 +92,93 @@ impl Round<'_> {
             }
         }
         self.remember(rules, *tally.effect);
+    }
+
+    /// The next candidate, of the packet or of a transaction, in evaluation order.
+    fn next(&self, position: &mut Position) -> Option<(SignatureId, Target)> {
+        let packet = self.candidates.get(position.packet);
+        let transaction = self.transactions.get(position.transaction);
+        match (packet, transaction) {
+            (Some((id, found, end)), of) if of.is_none_or(|(other, _)| id <= *other) => {
+                position.packet += 1;
+                Some((id, Target::Packet(found, end)))
+            }
+            (_, Some((id, index))) => {
+                position.transaction += 1;
+                Some((*id, Target::Transaction(*index)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Searches the transactions in which the packet's direction has moved on.
+    fn collect_transactions(&mut self, rules: &RuleSet) {
+        let (Some(app), Some(flow), Some(direction)) = (
+            self.inspection.app,
+            self.store.flow.as_deref_mut(),
+            self.inspection.flow.map(|flow| flow.direction),
+        ) else {
+            return;
+        };
+        let Recognition::Known(protocol) = app.recognition() else {
+            return;
+        };
+        let mut transactions = app.transactions().peekable();
+        if let Some(oldest) = transactions.peek() {
+            flow.transactions.retire(oldest.id());
+        }
+        for (index, transaction) in (0..).zip(transactions) {
+            let memory = flow.transactions.of(transaction.id());
+            let found = |id| self.transactions.push((id, index));
+            let at = (transaction, memory);
+            rules
+                .application
+                .collect((protocol, direction), at, self.work, found);
+        }
+        self.transactions.sort_unstable();
+        self.transactions.dedup();
+    }
+
+    /// Whether a signature matches a transaction, for the first time.
+    fn test_transaction(
+        &mut self,
+        id: SignatureId,
+        program: &Program,
+        index: usize,
+    ) -> Option<HitSource> {
+        let application = program.application.as_ref()?;
+        let app = self.inspection.app?;
+        let Recognition::Known(protocol) = app.recognition() else {
+            return None;
+        };
+        let transaction = app.transactions().nth(index)?;
+        let half = application::side(self.direction()?);
+        let fired = |flow: &mut FlowState| flow.transactions.of(transaction.id()).has_fired(id);
+        if self.store.flow.as_deref_mut().is_none_or(fired)
+            || !header_matches(program, self.inspection)
+        {
+            return None;
+        }
+        let answer = match self.test_all(program, Found::Both) {
+            Some(_) => application::test(application, (protocol, transaction), self.work),
+            None => Answer::Later,
+        };
+        let memory = self
+            .store
+            .flow
+            .as_deref_mut()?
+            .transactions
+            .of(transaction.id());
+        match answer {
+            Answer::Now => memory.fire(id),
+            Answer::Later if application.transactional => {
+                memory.wait(half, id);
+                memory.wait(1 - half, id);
+            }
+            Answer::Later => memory.wait(half, id),
+            Answer::Never => {}
+        }
+        (answer == Answer::Now).then_some(HitSource::Transaction)
     }
 
     fn direction(&self) -> Option<FlowDirection> {
@@ -334,6 +449,7 @@ impl Round<'_> {
         let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
             || (matches!(source, HitSource::Stream { .. }) && self.established())
+            || program.application.is_some()
             || (tcp && program.payload.is_none());
         self.scope(on_flow)
     }
@@ -349,6 +465,7 @@ impl Round<'_> {
         let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
         let of_flow = !tcp || (self.inspection.stream.is_some() && self.established());
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
+            || program.application.is_some()
             || (program.payload.is_some() && of_flow);
         self.scope(on_flow)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::application;
 use super::compile::Refusal;
 use super::group::Groups;
 use super::program::Program;
@@ -18,6 +19,8 @@ pub struct RuleSet {
     /// What each signature tests, by the same index.
     pub(super) programs: Vec<Program>,
     pub(super) groups: Groups,
+    /// Those on transactions of the application layer.
+    pub(super) application: application::Groups,
     /// Unique to this set; 0 for empty ones.
     pub(super) generation: u64,
 }
@@ -33,12 +36,14 @@ impl RuleSet {
     /// patterns do not fit the prefilter.
     pub(super) fn assemble(entries: Vec<(Arc<Signature>, Program)>) -> (Self, Vec<Refusal>) {
         let (signatures, programs): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-        match Groups::build(&programs) {
-            Ok(groups) => {
+        let groups = Groups::build(&programs);
+        match groups.and_then(|groups| Ok((groups, application::Groups::build(&programs)?))) {
+            Ok((groups, application)) => {
                 let set = Self {
                     signatures,
                     programs,
                     groups,
+                    application,
                     generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
                 };
                 (set, Vec::new())

@@ -149,18 +149,19 @@ const LINK_LOCAL: &[BufferSpec] = &[
     names("llmnr.response.rrname", ToClient),
 ];
 
-const fn number(keyword: &'static str) -> NumberSpec {
+const fn number(keyword: &'static str, names: &'static [(&'static str, u64)]) -> NumberSpec {
     NumberSpec {
         keyword,
         direction: None,
         progress: WHOLE,
+        names,
     }
 }
 
 const NUMBERS: &[NumberSpec] = &[
-    number("dns.opcode"),
-    number("dns.rcode"),
-    number("dns.rrtype"),
+    number("dns.opcode", &[]),
+    number("dns.rcode", record::RCODES),
+    number("dns.rrtype", record::TYPES),
 ];
 
 impl Protocol for Dns {

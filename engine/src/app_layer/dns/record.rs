@@ -93,49 +93,64 @@ fn describe_record(message: &Message, record: &Record, fields: &mut dyn Fields) 
     }
 }
 
-/// Name of a response code (RFC 6895).
-fn rcode_name(code: u8) -> String {
-    let known = [
-        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET",
-        "NXRRSET", "NOTAUTH", "NOTZONE",
-    ];
-    known
-        .get(usize::from(code))
-        .map_or_else(|| code.to_string(), ToString::to_string)
+/// Response codes (RFC 6895) by name.
+pub(super) const RCODES: &[(&str, u64)] = &[
+    ("NOERROR", 0),
+    ("FORMERR", 1),
+    ("SERVFAIL", 2),
+    ("NXDOMAIN", 3),
+    ("NOTIMP", 4),
+    ("REFUSED", 5),
+    ("YXDOMAIN", 6),
+    ("YXRRSET", 7),
+    ("NXRRSET", 8),
+    ("NOTAUTH", 9),
+    ("NOTZONE", 10),
+];
+
+/// Record types by name, as the IANA registry has them.
+pub(super) const TYPES: &[(&str, u64)] = &[
+    ("A", 1),
+    ("NS", 2),
+    ("CNAME", 5),
+    ("SOA", 6),
+    ("PTR", 12),
+    ("HINFO", 13),
+    ("MX", 15),
+    ("TXT", 16),
+    ("AAAA", 28),
+    ("SRV", 33),
+    ("NAPTR", 35),
+    ("DNAME", 39),
+    ("OPT", 41),
+    ("DS", 43),
+    ("SSHFP", 44),
+    ("RRSIG", 46),
+    ("NSEC", 47),
+    ("DNSKEY", 48),
+    ("NSEC3", 50),
+    ("TLSA", 52),
+    ("SVCB", 64),
+    ("HTTPS", 65),
+    ("TKEY", 249),
+    ("TSIG", 250),
+    ("IXFR", 251),
+    ("AXFR", 252),
+    ("ANY", 255),
+    ("CAA", 257),
+];
+
+fn name_of(names: &[(&'static str, u64)], number: u64) -> Option<&'static str> {
+    let named = names.iter().find(|(_, known)| *known == number);
+    named.map(|(name, _)| *name)
 }
 
-/// Name of a record type (the IANA registry's), or its number.
+/// Name of a response code, or its number.
+fn rcode_name(code: u8) -> String {
+    name_of(RCODES, code.into()).map_or_else(|| code.to_string(), str::to_owned)
+}
+
+/// Name of a record type, or its number.
 fn type_name(kind: u16) -> String {
-    let known = match kind {
-        1 => "A",
-        2 => "NS",
-        5 => "CNAME",
-        6 => "SOA",
-        12 => "PTR",
-        13 => "HINFO",
-        15 => "MX",
-        16 => "TXT",
-        28 => "AAAA",
-        33 => "SRV",
-        35 => "NAPTR",
-        39 => "DNAME",
-        41 => "OPT",
-        43 => "DS",
-        44 => "SSHFP",
-        46 => "RRSIG",
-        47 => "NSEC",
-        48 => "DNSKEY",
-        50 => "NSEC3",
-        52 => "TLSA",
-        64 => "SVCB",
-        65 => "HTTPS",
-        249 => "TKEY",
-        250 => "TSIG",
-        251 => "IXFR",
-        252 => "AXFR",
-        255 => "ANY",
-        257 => "CAA",
-        _ => return format!("TYPE{kind}"),
-    };
-    known.to_owned()
+    name_of(TYPES, kind.into()).map_or_else(|| format!("TYPE{kind}"), str::to_owned)
 }

@@ -223,8 +223,17 @@ const fn number(
         keyword,
         direction,
         progress,
+        names: VERSIONS,
     }
 }
+
+/// Versions as `tls.version` writes them.
+const VERSIONS: &[(&str, u64)] = &[
+    ("1.0", 0x0301),
+    ("1.1", 0x0302),
+    ("1.2", 0x0303),
+    ("1.3", 0x0304),
+];
 
 const NUMBERS: &[NumberSpec] = &[
     number("tls.version", None, HELLO),

@@ -55,6 +55,7 @@ pub(super) fn choose(candidates: Vec<Candidate>, single: bool) -> Option<FastPat
     Some(FastPattern {
         bytes: best.bytes.into_boxed_slice(),
         nocase: best.nocase,
+        explicit: best.explicit,
         whole: single,
     })
 }

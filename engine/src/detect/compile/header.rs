@@ -6,6 +6,8 @@ use std::sync::Arc;
 use weir_policies::rule::ast::{AddressExpr, DirectionOp, Header, PortExpr, ProtocolExpr};
 
 use super::env::Variables;
+use crate::app_layer::ProtocolId;
+use crate::detect::application::{protocols_named, transports};
 use crate::detect::matcher::{AddressSet, Intervals};
 use crate::detect::program::{Ends, Protocol, Scan, TransportKind, Version};
 
@@ -26,6 +28,10 @@ pub(super) struct CompiledHeader {
     pub(super) scan: Option<Scan>,
     /// An address is negated.
     pub(super) negated_address: bool,
+    /// Protocols of the application layer that the header names.
+    pub(super) application: Box<[ProtocolId]>,
+    /// `=>`: both directions of one transaction.
+    pub(super) transactional: bool,
 }
 
 impl<'a> Headers<'a> {
@@ -38,7 +44,8 @@ impl<'a> Headers<'a> {
 
     /// Compiles a header. The error names the part in the way, and says what is wrong with it.
     pub(super) fn compile(&mut self, header: &Header) -> Result<CompiledHeader, (String, String)> {
-        let (protocol, scan) = protocol(&header.protocol)?;
+        let application = protocols_named(&header.protocol.name);
+        let (protocol, scan) = protocol(&header.protocol, &application)?;
         let part = |result: Result<_, String>, name: &str| {
             result.map_err(|reason| (name.to_owned(), reason))
         };
@@ -60,6 +67,9 @@ impl<'a> Headers<'a> {
         let ends = match header.direction {
             DirectionOp::To => vec![ends],
             DirectionOp::Both => vec![ends.clone(), turned(ends)],
+            DirectionOp::Transaction if !application.is_empty() => {
+                vec![ends.clone(), turned(ends)]
+            }
             DirectionOp::Transaction => {
                 let reason = "transactional rules need an application-layer protocol";
                 return Err(("=>".to_owned(), reason.to_owned()));
@@ -70,6 +80,8 @@ impl<'a> Headers<'a> {
             ends: ends.into_boxed_slice(),
             scan,
             negated_address,
+            application,
+            transactional: header.direction == DirectionOp::Transaction,
         })
     }
 
@@ -96,7 +108,12 @@ fn turned(ends: Ends) -> Ends {
     }
 }
 
-fn protocol(expr: &ProtocolExpr) -> Result<(Protocol, Option<Scan>), (String, String)> {
+/// The transport that a header's protocol stands for. `application` are the protocols of the application
+/// layer that it names.
+fn protocol(
+    expr: &ProtocolExpr,
+    application: &[ProtocolId],
+) -> Result<(Protocol, Option<Scan>), (String, String)> {
     if let Some(hook) = &expr.hook {
         let reason = format!("the hook `{hook}` is not evaluated");
         return Err((format!("{}:{hook}", expr.name), reason));
@@ -122,6 +139,11 @@ fn protocol(expr: &ProtocolExpr) -> Result<(Protocol, Option<Scan>), (String, St
         "esp" => (Protocol::Number(50), None),
         "ah" => (Protocol::Number(51), None),
         "sctp" => (Protocol::Number(132), None),
+        _ if !application.is_empty() => match transports(application) {
+            [true, false] => transport(TransportKind::Tcp),
+            [false, true] => transport(TransportKind::Udp),
+            _ => (Protocol::Ip(None), None),
+        },
         name => {
             let reason = "this application-layer protocol is not evaluated";
             return Err((name.to_owned(), reason.to_owned()));

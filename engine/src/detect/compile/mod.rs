@@ -15,7 +15,7 @@ mod state;
 mod variables;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use weir_policies::rule::ast::Rule;
 
@@ -26,7 +26,9 @@ pub use env::{
 pub(super) use order::action_rank;
 
 use super::program::Program;
+use super::transform;
 use super::{RuleSet, Signature};
+use crate::app_layer::ProtocolId;
 use env::Problem;
 use rule::Shared;
 
@@ -36,12 +38,30 @@ const DEFAULT_PRIORITY: u8 = 3;
 /// Keywords that signatures may use, sorted, for documentation.
 #[must_use]
 pub fn evaluated_keywords() -> &'static [&'static str] {
-    EVALUATED
+    &ALL
 }
+
+/// Those known here, the transforms, and what the protocols of the application layer declare.
+static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let declared = ProtocolId::all().flat_map(|id| {
+        let protocol = id.protocol();
+        let buffers = protocol.buffers().iter().map(|spec| spec.keyword);
+        buffers.chain(protocol.numbers().iter().map(|spec| spec.keyword))
+    });
+    let mut all: Vec<&'static str> = EVALUATED
+        .iter()
+        .chain(transform::KEYWORDS)
+        .copied()
+        .chain(declared)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+});
 
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
-    "ack", "alert", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
+    "ack", "alert", "app-layer-event", "app-layer-protocol", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
     "byte_math", "byte_test", "classtype", "content", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",

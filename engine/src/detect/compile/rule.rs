@@ -12,6 +12,8 @@ use super::header::{CompiledHeader, Headers};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::state::{self, Names, StateOption};
+use crate::app_layer;
+use crate::detect::application::{Application, ApplicationDraft};
 use crate::detect::buffers;
 use crate::detect::program::{
     BufferTests, Chains, FlowCondition, Kind, PacketTest, Program, Protocol, Scan, StateChange,
@@ -69,6 +71,7 @@ struct Draft {
     state: Vec<StateTest>,
     changes: Vec<StateChange>,
     buffers: Vec<(Buffer, BufferBuilder)>,
+    application: ApplicationDraft,
     no_alert: bool,
     alert: bool,
 }
@@ -137,6 +140,13 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
         draft.packet.push(test?);
         return Ok(());
     }
+    if written.keyword == "app-layer-protocol" {
+        draft.packet.push(app_protocol(value)?);
+        return Ok(());
+    }
+    if let Some(read) = draft.application.other(written) {
+        return read;
+    }
     let option = match written.keyword.as_str() {
         "flowint" => state::flow_int(value, &mut shared.names)?,
         "xbits" => state::x_bits(value, &mut shared.names)?,
@@ -145,6 +155,20 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
     };
     draft.take(option);
     Ok(())
+}
+
+/// `app-layer-protocol`: one protocol, or not that one.
+fn app_protocol(value: &str) -> Result<PacketTest, String> {
+    let (negated, name) = match value.trim().strip_prefix('!') {
+        Some(name) => (true, name.trim()),
+        None => (false, value.trim()),
+    };
+    let protocol = app_layer::protocol_named(name)
+        .ok_or_else(|| format!("the application-layer protocol `{name}` is not evaluated"))?;
+    Ok(PacketTest::AppProtocol {
+        protocols: Box::new([protocol]),
+        negated,
+    })
 }
 
 impl Draft {
@@ -240,13 +264,14 @@ fn threshold(rule: &Rule) -> Result<Option<Threshold>, Problem> {
 fn assemble(
     rule: &Rule,
     header: CompiledHeader,
-    draft: Draft,
+    mut draft: Draft,
     threshold: Option<Threshold>,
 ) -> Result<Program, Problem> {
+    let packet_bound = !draft.packet.is_empty();
     let kind = kind(&header, &draft);
     let mut payload = None;
     let mut others = Vec::new();
-    for (buffer, builder) in draft.buffers {
+    for (buffer, builder) in std::mem::take(&mut draft.buffers) {
         let chains = builder
             .finish()
             .map_err(|reason| Problem::new(rule.position, "base64_decode", reason))?;
@@ -255,11 +280,15 @@ fn assemble(
                 keyword,
                 transforms,
                 ..
-            } => others.push(sticky(rule.position, &keyword, &transforms, chains)?),
+            } => {
+                let application = &mut draft.application;
+                let tests = sticky(rule.position, application, (&keyword, &transforms), chains)?;
+                others.extend(tests);
+            }
             Buffer::Payload | Buffer::Base64 => payload = Some(chains),
         }
     }
-    let packet_bound = !draft.packet.is_empty();
+    let application = application(rule, &header, &mut draft)?;
     let scan = scan(&header, &draft.flow, payload.as_ref(), packet_bound)
         .map_err(|reason| Problem::new(rule.position, "flow", reason))?;
     Ok(Program {
@@ -273,6 +302,7 @@ fn assemble(
         state: draft.state.into_boxed_slice(),
         payload,
         buffers: others.into_boxed_slice(),
+        application,
         scan,
         changes: draft.changes.into_boxed_slice(),
         threshold,
@@ -280,24 +310,55 @@ fn assemble(
     })
 }
 
+/// What the rule asks of transactions. A rule that names a protocol of the application layer and asks
+/// nothing of its transactions is one on packets of such flows.
+fn application(
+    rule: &Rule,
+    header: &CompiledHeader,
+    draft: &mut Draft,
+) -> Result<Option<Application>, Problem> {
+    let asked = std::mem::take(&mut draft.application);
+    let problem = |reason: String| Problem::new(rule.position, &*rule.header.protocol.name, reason);
+    if !asked.is_empty() {
+        let direction = draft.flow.direction;
+        let finished = asked.finish(&header.application, direction, header.transactional);
+        return finished.map(Some).map_err(problem);
+    }
+    if header.transactional {
+        return Err(problem("`=>` needs a test on a transaction".to_owned()));
+    }
+    if !header.application.is_empty() {
+        draft.packet.push(PacketTest::AppProtocol {
+            protocols: header.application.clone(),
+            negated: false,
+        });
+    }
+    Ok(None)
+}
+
+/// The tests on a sticky buffer: of the packet (given back), or of transactions (put into
+/// `application`).
 fn sticky(
     position: Position,
-    keyword: &str,
-    transforms: &[Written],
+    application: &mut ApplicationDraft,
+    (keyword, transforms): (&str, &[Written]),
     tests: Chains,
-) -> Result<BufferTests, Problem> {
+) -> Result<Option<BufferTests>, Problem> {
     let Some(buffer) = buffers::lookup(keyword) else {
-        return Err(Problem::new(
-            position,
-            keyword,
-            "this buffer is not evaluated",
-        ));
+        return match application.buffer(keyword, transforms, tests) {
+            Some(Ok(())) => Ok(None),
+            Some(Err((keyword, reason))) => Err(Problem::new(position, &*keyword, reason)),
+            None => {
+                let reason = "this buffer is not evaluated";
+                Err(Problem::new(position, keyword, reason))
+            }
+        };
     };
     if let Some(transform) = transforms.first() {
         let reason = "this transform is not evaluated";
         return Err(Problem::new(position, &*transform.keyword, reason));
     }
-    Ok(BufferTests { buffer, tests })
+    Ok(Some(BufferTests { buffer, tests }))
 }
 
 /// When the signature is looked at, by the documentation's rule types.
@@ -313,6 +374,8 @@ fn kind(header: &CompiledHeader, draft: &Draft) -> Kind {
         )
     };
     let addresses_only = draft.buffers.is_empty()
+        && draft.application.is_empty()
+        && header.application.is_empty()
         && draft.state.is_empty()
         && !draft.has_flow
         && header.protocol != Protocol::Any

@@ -5,6 +5,7 @@ use weir_policies::rule::ast::{
     TcpFlagsTest,
 };
 
+use crate::app_layer::Recognition;
 use crate::decode::checksum;
 use crate::detect::Inspection;
 use crate::detect::inspection::FlowView;
@@ -138,6 +139,13 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
         PacketTest::Checksum(of, valid) => checksum_is(inspection, *of) == Some(*valid),
+        PacketTest::AppProtocol { protocols, negated } => {
+            match inspection.app.map(|app| app.recognition()) {
+                Some(Recognition::Known(id)) => protocols.contains(&id) != *negated,
+                Some(Recognition::Failed) => *negated,
+                Some(Recognition::Pending) | None => false,
+            }
+        }
         PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
         PacketTest::FlowAge(_)
         | PacketTest::FlowPackets(..)

@@ -22,6 +22,16 @@ pub(in crate::detect) struct Subject<'a> {
     pub(in crate::detect) fresh_from: Option<usize>,
 }
 
+impl<'a> Subject<'a> {
+    /// Bytes in which any match will do.
+    pub(in crate::detect) fn whole(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            fresh_from: None,
+        }
+    }
+}
+
 /// How far a chain has come.
 #[derive(Clone, Copy, Debug)]
 struct Cursor {

@@ -1,6 +1,7 @@
 //! The bound on the work that one signature may cause on one buffer, and its scratch memory.
 
 use crate::detect::program::MAX_VARIABLES;
+use crate::detect::transform::Transform;
 
 /// Bytes that one evaluation may search: this many times the buffer's length and [`SEARCH_FLOOR`].
 const SEARCH_FACTOR: usize = 16;
@@ -28,6 +29,8 @@ pub(in crate::detect) struct Work {
     /// Where the match that was found starts.
     pub(super) first: usize,
     pub(super) decoded: Vec<u8>,
+    /// Two, of which one is read while the other is written.
+    transformed: [Vec<u8>; 2],
 }
 
 impl Work {
@@ -45,7 +48,26 @@ impl Work {
             stale: None,
             first: 0,
             decoded: Vec::with_capacity(BASE64_INPUT),
+            transformed: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// Applies transforms to `bytes`, one after the other, and hands the result to `then`.
+    pub(in crate::detect) fn transformed(
+        &mut self,
+        transforms: &[Transform],
+        bytes: &[u8],
+        then: impl FnOnce(&[u8], &mut Self),
+    ) {
+        let [mut from, mut to] = std::mem::take(&mut self.transformed);
+        from.clear();
+        from.extend_from_slice(bytes);
+        for transform in transforms {
+            transform.apply(&from, &mut to);
+            std::mem::swap(&mut from, &mut to);
+        }
+        then(&from, self);
+        self.transformed = [from, to];
     }
 
     /// Starts an evaluation on a buffer of `length` bytes.

@@ -134,6 +134,10 @@ impl Groups {
         let mut groups = Self::default();
         for (index, program) in programs.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
+            // Met through its transactions.
+            if program.application.is_some() {
+                continue;
+            }
             match program.kind {
                 Kind::IpOnly => groups.add_addresses(index, program),
                 Kind::Event => groups.add_event(index, program),

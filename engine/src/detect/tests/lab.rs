@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weir_policies::vars::Vars;
 
+use crate::app_layer::{AppFlow, Feed, ParserPool, Window};
 use crate::decode::decode;
 use crate::detect::{
     CompileEnv, Compiled, Detector, Effect, FlowState, FlowView, Hit, Inspection, Limits,
@@ -62,6 +63,10 @@ pub(super) struct Lab {
     pub(super) mode: Mode,
     pub(super) now: Timestamp,
     pub(super) events: Vec<&'static str>,
+    app: AppFlow,
+    parsers: ParserPool,
+    /// What each direction has sent, where it is fed as a stream.
+    sent: [Vec<u8>; 2],
     /// What the last packet asked for.
     pub(super) effect: Effect,
     pub(super) hits: Vec<Hit>,
@@ -91,6 +96,9 @@ impl Lab {
             mode: Mode::Prevent,
             now: Timestamp(1_000_000_000),
             events: Vec::new(),
+            app: AppFlow::default(),
+            parsers: ParserPool::new(crate::app_layer::Limits::default()),
+            sent: [Vec::new(), Vec::new()],
             effect: Effect::None,
             hits: Vec::new(),
         }
@@ -124,7 +132,7 @@ impl Lab {
             meta: &meta,
             flow: self.view,
             stream,
-            app: None,
+            app: self.view.is_some().then(|| self.app.view()),
             again: false,
             events: &self.events,
         };
@@ -139,6 +147,63 @@ impl Lab {
     /// Inspects a frame whose payload is part of no stream: the sids that fired.
     pub(super) fn packet(&mut self, frame: &[u8]) -> Vec<u32> {
         self.inspect(frame, None)
+    }
+
+    /// Sends a datagram through the application layer: the sids that fired.
+    pub(super) fn datagram(&mut self, direction: FlowDirection, payload: &[u8]) -> Vec<u32> {
+        self.direction(direction);
+        let window = Window {
+            offset: 0,
+            bytes: payload,
+        };
+        self.feed(direction, (window, 0), true);
+        let frame = match direction {
+            FlowDirection::ToServer => udp((CLIENT, 1024), (SERVER, 53), payload),
+            FlowDirection::ToClient => udp((SERVER, 53), (CLIENT, 1024), payload),
+        };
+        let fired = self.inspect(&frame, None);
+        self.app.settle(direction, |_, _| ());
+        fired
+    }
+
+    /// Sends bytes of a stream through the application layer: the sids that fired.
+    pub(super) fn send(&mut self, direction: FlowDirection, bytes: &[u8]) -> Vec<u32> {
+        self.direction(direction);
+        let side = direction as usize;
+        let fresh_from = self.sent[side].len();
+        self.sent[side].extend_from_slice(bytes);
+        let sent = std::mem::take(&mut self.sent[side]);
+        let window = Window {
+            offset: 0,
+            bytes: &sent,
+        };
+        self.feed(direction, (window, fresh_from), false);
+        let fired = self.stream(&sent, fresh_from, 0);
+        self.sent[side] = sent;
+        self.app.settle(direction, |_, _| ());
+        fired
+    }
+
+    fn feed(
+        &mut self,
+        direction: FlowDirection,
+        (window, fresh_from): (Window<'_>, usize),
+        datagram: bool,
+    ) {
+        let feed = Feed {
+            direction,
+            window,
+            fresh_from,
+            other: Window {
+                offset: 0,
+                bytes: &self.sent[1 - direction as usize],
+            },
+            eof: false,
+            datagram,
+            server_port: 53,
+            at: self.now,
+        };
+        assert_eq!(self.app.feed(&feed, &mut self.parsers), 0);
     }
 
     /// Inspects a segment that makes `window[fresh_from..]` contiguous.
@@ -201,6 +266,20 @@ pub(super) fn tcp(
 ) -> Vec<u8> {
     let segment = tcp_segment(source_port, destination_port, flags, payload);
     ipv4(6, source, destination, &segment)
+}
+
+fn udp(
+    (source, source_port): ([u8; 4], u16),
+    (destination, destination_port): ([u8; 4], u16),
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut segment = Vec::new();
+    segment.extend(source_port.to_be_bytes());
+    segment.extend(destination_port.to_be_bytes());
+    segment.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+    segment.extend([0, 0]);
+    segment.extend(payload);
+    ipv4(17, source, destination, &segment)
 }
 
 /// Client to server, port 80, PSH and ACK.

@@ -8,3 +8,4 @@ mod refusals;
 mod semantics;
 mod state;
 mod streams;
+mod transactions;

@@ -1,0 +1,214 @@
+//! What a rule asks of a transaction, from its options.
+
+use weir_policies::rule::ast::{FlowDirection as RuleDirection, Written};
+
+use super::{Application, BufferCondition, NumberCondition, side};
+use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
+use crate::detect::matcher::parse_number_test;
+use crate::detect::program::{Chains, Test};
+use crate::detect::transform::Transform;
+
+/// What a rule's options ask of a transaction, while they are read.
+#[derive(Debug, Default)]
+pub(in crate::detect) struct ApplicationDraft {
+    buffers: Vec<BufferCondition>,
+    numbers: Vec<NumberCondition>,
+    events: Vec<(ProtocolId, AppEvent)>,
+}
+
+/// The protocols that a header's protocol stands for; empty: it names none of the application layer.
+pub(in crate::detect) fn protocols_named(name: &str) -> Box<[ProtocolId]> {
+    app_layer::protocol_named(name).into_iter().collect()
+}
+
+/// Whether any of the protocols runs over TCP, over UDP.
+pub(in crate::detect) fn transports(protocols: &[ProtocolId]) -> [bool; 2] {
+    let any = |wanted: Transports| {
+        protocols.iter().any(|id| {
+            let transports = id.protocol().transports();
+            transports == wanted || transports == Transports::Both
+        })
+    };
+    [any(Transports::Tcp), any(Transports::Udp)]
+}
+
+impl ApplicationDraft {
+    pub(in crate::detect) fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.numbers.is_empty() && self.events.is_empty()
+    }
+
+    /// Reads a keyword on numbers or events; `None` where it is no such keyword.
+    pub(in crate::detect) fn other(&mut self, written: &Written) -> Option<Result<(), String>> {
+        let value = written.value.as_deref().unwrap_or_default().trim();
+        if written.keyword == "app-layer-event" {
+            return Some(self.event(value));
+        }
+        let (protocol, spec) = app_layer::number(&written.keyword)?;
+        Some(self.number(protocol, spec, value))
+    }
+
+    fn event(&mut self, name: &str) -> Result<(), String> {
+        let found = app_layer::event(name);
+        let event = found.ok_or_else(|| format!("the event `{name}` is not raised"))?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn number(
+        &mut self,
+        protocol: ProtocolId,
+        spec: &'static NumberSpec,
+        value: &str,
+    ) -> Result<(), String> {
+        let value = named_number(spec, value);
+        self.numbers.push(NumberCondition {
+            protocol,
+            keyword: spec.keyword,
+            direction: spec.direction,
+            progress: spec.progress,
+            test: parse_number_test(&value, u64::MAX)?,
+        });
+        Ok(())
+    }
+
+    /// Takes the tests on a sticky buffer; `None` where no protocol has a buffer of that keyword.
+    pub(in crate::detect) fn buffer(
+        &mut self,
+        keyword: &str,
+        transforms: &[Written],
+        tests: Chains,
+    ) -> Option<Result<(), (String, String)>> {
+        let ids: Box<[BufferId]> = app_layer::buffers(keyword, None).collect();
+        if ids.is_empty() {
+            return None;
+        }
+        let read = |written: &Written| {
+            Transform::read(written).map_err(|reason| (written.keyword.clone(), reason))
+        };
+        let transforms: Result<Box<[Transform]>, _> = transforms.iter().map(read).collect();
+        Some(transforms.map(|transforms| {
+            let needs_end = needs_end(&tests);
+            self.buffers.push(BufferCondition {
+                ids,
+                transforms,
+                tests,
+                needs_end,
+            });
+        }))
+    }
+
+    /// What it adds up to, for a rule whose header names `protocols` (none: any) and whose `flow` asks
+    /// for `direction`.
+    pub(in crate::detect) fn finish(
+        mut self,
+        protocols: &[ProtocolId],
+        direction: Option<RuleDirection>,
+        transactional: bool,
+    ) -> Result<Application, String> {
+        let protocols = self.protocols(protocols)?;
+        let mut directions = match direction {
+            None => [true; 2],
+            Some(RuleDirection::ToServer) => [true, false],
+            Some(RuleDirection::ToClient) => [false, true],
+        };
+        if !transactional {
+            for condition in &self.buffers {
+                for (half, wanted) in directions.iter_mut().enumerate() {
+                    *wanted &= condition.has(&protocols, half);
+                }
+            }
+            self.numbers
+                .iter()
+                .filter_map(|number| number.direction)
+                .for_each(|wanted| {
+                    directions[1 - side(wanted)] = false;
+                });
+        }
+        if directions == [false; 2] {
+            return Err("its buffers are of different directions: it can never match".to_owned());
+        }
+        for condition in &mut self.buffers {
+            let here = |id: &BufferId| {
+                protocols.contains(&id.protocol()) && directions[side(id.spec().direction)]
+            };
+            condition.ids = condition.ids.iter().copied().filter(here).collect();
+        }
+        Ok(Application {
+            fast: fast(&self.buffers),
+            protocols,
+            transactional,
+            directions,
+            buffers: self.buffers.into(),
+            numbers: self.numbers.into(),
+            events: self.events.into(),
+        })
+    }
+
+    /// The protocols that have all that is asked for.
+    fn protocols(&self, named: &[ProtocolId]) -> Result<Box<[ProtocolId]>, String> {
+        let suits = |id: &ProtocolId| {
+            (named.is_empty() || named.contains(id))
+                && self
+                    .buffers
+                    .iter()
+                    .all(|condition| condition.ids.iter().any(|buffer| buffer.protocol() == *id))
+                && self.numbers.iter().all(|number| number.protocol == *id)
+                && self.events.iter().all(|(protocol, _)| protocol == id)
+        };
+        let protocols: Box<[ProtocolId]> = ProtocolId::all().filter(suits).collect();
+        if protocols.is_empty() {
+            return Err("no protocol has all that it asks for: it can never match".to_owned());
+        }
+        Ok(protocols)
+    }
+}
+
+impl BufferCondition {
+    /// Whether any of the protocols has the buffer in a direction.
+    fn has(&self, protocols: &[ProtocolId], half: usize) -> bool {
+        self.ids
+            .iter()
+            .any(|id| protocols.contains(&id.protocol()) && side(id.spec().direction) == half)
+    }
+}
+
+/// The buffer with the best fast pattern: an explicit one, else one without transforms, else the longest.
+fn fast(buffers: &[BufferCondition]) -> Option<usize> {
+    let ranked = buffers.iter().enumerate().filter_map(|(at, condition)| {
+        let pattern = condition.tests.fast_pattern.as_ref()?;
+        let plain = condition.transforms.is_empty();
+        Some((
+            pattern.explicit,
+            pattern.bytes.len(),
+            plain,
+            std::cmp::Reverse(at),
+        ))
+    });
+    ranked.max().map(|(.., at)| at.0)
+}
+
+/// A value in which a name stands for a number is written with the number.
+fn named_number(spec: &NumberSpec, value: &str) -> String {
+    let bare = value.trim_start_matches(['!', '=', '<', '>']);
+    let sign = &value[..value.len() - bare.len()];
+    let known = spec
+        .names
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(bare.trim()));
+    known.map_or_else(|| value.to_owned(), |(_, number)| format!("{sign}{number}"))
+}
+
+/// Whether a test speaks of the buffer's end or of what is not in it.
+fn needs_end(tests: &Chains) -> bool {
+    let speaks = |test: &Test| match test {
+        Test::Content(content) => content.negated || content.ends_with,
+        Test::Pcre(pcre) => pcre.negated,
+        Test::IsDataAt(test) => test.negated,
+        Test::Size(_) => true,
+        _ => false,
+    };
+    tests
+        .chains
+        .iter()
+        .any(|chain| chain.tests.iter().any(speaks))
+}

@@ -1,0 +1,145 @@
+//! What was inspected of a flow's transactions.
+
+use std::collections::VecDeque;
+
+use crate::app_layer::Progress;
+use crate::detect::SignatureId;
+
+/// Signatures that one transaction may have waiting in a direction. One more, and its buffers are searched
+/// again the next time.
+const WAITING: usize = 32;
+
+/// Signatures that one transaction remembers to have fired.
+const FIRED: usize = 64;
+
+/// The memories of a flow's transactions, by their numbers. As many as there are transactions, whose
+/// number the application layer bounds.
+#[derive(Debug, Default)]
+pub(in crate::detect) struct Memories {
+    live: VecDeque<Memory>,
+    spare: Vec<Memory>,
+}
+
+/// What was inspected of one transaction.
+#[derive(Debug, Default)]
+pub(in crate::detect) struct Memory {
+    transaction: u64,
+    /// How far each direction had come when it was inspected last; `None`: never.
+    pub(super) seen: [Option<Progress>; 2],
+    /// Anomalies it had then.
+    pub(super) events: [usize; 2],
+    waiting: [Vec<SignatureId>; 2],
+    fired: Vec<SignatureId>,
+}
+
+impl Memories {
+    /// Forgets all.
+    pub(in crate::detect) fn clear(&mut self) {
+        self.spare.extend(self.live.drain(..));
+    }
+
+    /// Forgets the transactions before `oldest`.
+    pub(in crate::detect) fn retire(&mut self, oldest: u64) {
+        while self
+            .live
+            .front()
+            .is_some_and(|memory| memory.transaction < oldest)
+        {
+            self.spare.extend(self.live.pop_front());
+        }
+    }
+
+    /// The memory of a transaction; an empty one where there is none. Transactions are asked for in
+    /// order.
+    pub(in crate::detect) fn of(&mut self, transaction: u64) -> &mut Memory {
+        let at = self
+            .live
+            .partition_point(|memory| memory.transaction < transaction);
+        let known = self
+            .live
+            .get(at)
+            .is_some_and(|memory| memory.transaction == transaction);
+        if !known {
+            let mut memory = self.spare.pop().unwrap_or_default();
+            memory.begin(transaction);
+            self.live.insert(at, memory);
+        }
+        &mut self.live[at]
+    }
+}
+
+impl Memory {
+    fn begin(&mut self, transaction: u64) {
+        self.transaction = transaction;
+        self.seen = [None; 2];
+        self.events = [0; 2];
+        self.waiting.iter_mut().for_each(Vec::clear);
+        self.fired.clear();
+    }
+
+    /// Signatures that wait for more of a direction; they wait no longer unless they are told to.
+    pub(super) fn take_waiting(&mut self, side: usize, mut each: impl FnMut(SignatureId)) {
+        for signature in self.waiting[side].drain(..) {
+            each(signature);
+        }
+    }
+
+    /// Lets a signature wait for more of a direction.
+    pub(in crate::detect) fn wait(&mut self, side: usize, signature: SignatureId) {
+        let waiting = &mut self.waiting[side];
+        if waiting.contains(&signature) {
+            return;
+        }
+        if waiting.len() < WAITING {
+            waiting.push(signature);
+        } else {
+            // Whatever does not fit is found again by searching all buffers again.
+            self.seen[side] = None;
+        }
+    }
+
+    /// Whether a signature has fired on this transaction.
+    pub(in crate::detect) fn has_fired(&self, signature: SignatureId) -> bool {
+        self.fired.contains(&signature)
+    }
+
+    /// Remembers that it has. More than a transaction remembers may fire again.
+    pub(in crate::detect) fn fire(&mut self, signature: SignatureId) {
+        if self.fired.len() < FIRED {
+            self.fired.push(signature);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_transaction_has_its_own_memory_until_it_is_retired() {
+        let mut memories = Memories::default();
+        memories.of(0).fire(SignatureId(7));
+        memories.of(2).fire(SignatureId(8));
+        assert!(memories.of(0).has_fired(SignatureId(7)));
+        assert!(!memories.of(1).has_fired(SignatureId(7)));
+        memories.retire(2);
+        assert!(!memories.of(0).has_fired(SignatureId(7)));
+        assert!(memories.of(2).has_fired(SignatureId(8)));
+    }
+
+    #[test]
+    fn signatures_that_do_not_fit_make_the_buffers_be_searched_again() {
+        let mut memory = Memory::default();
+        memory.seen[0] = Some(3);
+        for id in 0..32 {
+            memory.wait(0, SignatureId(id));
+            memory.wait(0, SignatureId(id));
+        }
+        assert_eq!(memory.seen[0], Some(3));
+        memory.wait(0, SignatureId(99));
+        assert_eq!(memory.seen[0], None);
+        let mut waiting = Vec::new();
+        memory.take_waiting(0, |id| waiting.push(id));
+        assert_eq!(waiting.len(), 32);
+    }
+}

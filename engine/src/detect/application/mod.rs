@@ -1,0 +1,69 @@
+//! Signatures against transactions of the application layer.
+//!
+//! A transaction is looked at whenever the direction of the packet at hand has moved on in it: buffers that
+//! have become readable are searched for fast patterns, and signatures that were found by them, or wait
+//! for what comes later in the same direction, are tested. A signature fires once for each transaction.
+//!
+//! - [`Application`]: what a signature asks of a transaction, compiled ([`compile`]);
+//! - [`Groups`]: fast patterns by buffer;
+//! - [`Memory`]: what was inspected of a transaction, kept in the flow;
+//! - [`test`]: one signature against one transaction.
+
+mod compile;
+mod group;
+mod memory;
+mod test;
+
+use weir_policies::rule::ast::NumberTest;
+
+use super::program::Chains;
+use super::transform::Transform;
+use crate::app_layer::{AppEvent, BufferId, Progress, ProtocolId};
+use crate::event::FlowDirection;
+
+pub(super) use compile::{ApplicationDraft, protocols_named, transports};
+pub(super) use group::Groups;
+pub(super) use memory::Memories;
+pub(super) use test::{Answer, test};
+
+/// What a signature asks of a transaction.
+#[derive(Debug)]
+pub(super) struct Application {
+    /// The protocols whose transactions it may match.
+    pub(super) protocols: Box<[ProtocolId]>,
+    /// It speaks of both directions of a transaction at once.
+    pub(super) transactional: bool,
+    /// The directions in which it is looked at.
+    pub(super) directions: [bool; 2],
+    pub(super) buffers: Box<[BufferCondition]>,
+    pub(super) numbers: Box<[NumberCondition]>,
+    pub(super) events: Box<[(ProtocolId, AppEvent)]>,
+    /// Which of `buffers` has the fast pattern.
+    pub(super) fast: Option<usize>,
+}
+
+/// Tests on one buffer.
+#[derive(Debug)]
+pub(super) struct BufferCondition {
+    /// The buffers that go by the keyword, of several protocols or directions.
+    pub(super) ids: Box<[BufferId]>,
+    pub(super) transforms: Box<[Transform]>,
+    pub(super) tests: Chains,
+    /// Some test speaks of the buffer's end, or of what is not in it: it must be there as a whole.
+    pub(super) needs_end: bool,
+}
+
+/// A comparison with a number of the transaction.
+#[derive(Debug)]
+pub(super) struct NumberCondition {
+    pub(super) protocol: ProtocolId,
+    pub(super) keyword: &'static str,
+    pub(super) direction: Option<FlowDirection>,
+    pub(super) progress: Progress,
+    pub(super) test: NumberTest,
+}
+
+/// Index of a direction.
+pub(super) fn side(direction: FlowDirection) -> usize {
+    usize::from(direction == FlowDirection::ToClient)
+}

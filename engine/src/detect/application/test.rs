@@ -1,0 +1,116 @@
+//! One signature against one transaction.
+
+use super::{Application, BufferCondition, NumberCondition};
+use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
+use crate::detect::evaluate::{Subject, Work, chains_match};
+use crate::detect::matcher::number_matches;
+
+/// What the transaction says to a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::detect) enum Answer {
+    /// It does not match, whatever comes.
+    Never,
+    /// It may match when more has come.
+    Later,
+    /// It matches.
+    Now,
+}
+
+/// Tests a transaction of `protocol`.
+pub(in crate::detect) fn test(
+    application: &Application,
+    (protocol, transaction): (ProtocolId, &dyn Transaction),
+    work: &mut Work,
+) -> Answer {
+    let mut answer = Answer::Now;
+    let events = application.events.iter();
+    for (owner, event) in events {
+        // An anomaly may come with any byte that follows.
+        if *owner != protocol || !transaction.events().contains(event) {
+            answer = answer.min(Answer::Later);
+        }
+    }
+    for condition in &application.numbers {
+        answer = answer.min(number(condition, (protocol, transaction)));
+        if answer == Answer::Never {
+            return answer;
+        }
+    }
+    for condition in &application.buffers {
+        answer = answer.min(buffer(condition, (protocol, transaction), work));
+        if answer == Answer::Never {
+            return answer;
+        }
+    }
+    answer
+}
+
+fn number(
+    condition: &NumberCondition,
+    (protocol, transaction): (ProtocolId, &dyn Transaction),
+) -> Answer {
+    if condition.protocol != protocol {
+        return Answer::Never;
+    }
+    let direction = condition.direction;
+    if direction.is_some_and(|side| transaction.progress(side) < condition.progress) {
+        return Answer::Later;
+    }
+    let mut numbers = (0..)
+        .map_while(|index| transaction.number(condition.keyword, index))
+        .peekable();
+    if numbers.peek().is_none() {
+        return Answer::Later;
+    }
+    if numbers.any(|number| number_matches(condition.test, number)) {
+        Answer::Now
+    } else {
+        Answer::Never
+    }
+}
+
+/// The best answer of all the buffers that go by the condition's keyword.
+fn buffer(
+    condition: &BufferCondition,
+    (protocol, transaction): (ProtocolId, &dyn Transaction),
+    work: &mut Work,
+) -> Answer {
+    let mut best = Answer::Never;
+    for id in condition.ids.iter().filter(|id| id.protocol() == protocol) {
+        let spec = id.spec();
+        let progress = transaction.progress(spec.direction);
+        if progress < spec.progress {
+            best = best.max(Answer::Later);
+            continue;
+        }
+        let ended = progress >= protocol.protocol().complete(spec.direction);
+        let streaming = spec.shape == BufferShape::Streaming;
+        let mut all_here = !streaming || ended;
+        for bytes in (0..).map_while(|index| transaction.buffer(*id, index)) {
+            all_here &= bytes.complete;
+            let answer = if condition.needs_end && !bytes.complete {
+                Answer::Later
+            } else if matches(condition, &bytes, work) {
+                return Answer::Now;
+            } else {
+                Answer::Never
+            };
+            best = best.max(answer);
+        }
+        if !all_here {
+            best = best.max(Answer::Later);
+        }
+    }
+    best
+}
+
+fn matches(condition: &BufferCondition, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
+    if condition.transforms.is_empty() {
+        return chains_match(&condition.tests, Subject::whole(bytes.bytes), work).is_some();
+    }
+    let mut matched = false;
+    work.transformed(&condition.transforms, bytes.bytes, |bytes, work| {
+        matched = chains_match(&condition.tests, Subject::whole(bytes), work).is_some();
+    });
+    matched
+}

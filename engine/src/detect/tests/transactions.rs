@@ -1,0 +1,153 @@
+//! Signatures on transactions of the application layer.
+
+use super::lab::{Lab, compile};
+use crate::detect::{Effect, Scope};
+use crate::event::FlowDirection::{ToClient, ToServer};
+
+/// A question for `name`, whose labels are given.
+fn question(labels: &[&str]) -> Vec<u8> {
+    let mut message = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+    for label in labels {
+        message.push(u8::try_from(label.len()).unwrap());
+        message.extend(label.bytes());
+    }
+    message.extend([0, 0, 1, 0, 1]);
+    message
+}
+
+/// The answer to it, without a record.
+fn answer(labels: &[&str]) -> Vec<u8> {
+    let mut message = question(labels);
+    message[2] = 0x81;
+    message[3] = 0x83;
+    message
+}
+
+#[test]
+fn a_buffer_is_matched_in_its_own_direction_once_a_transaction() {
+    let mut lab = Lab::new(
+        r#"alert dns any any -> any any (dns.query; content:"evil"; sid:1;)
+        alert dns any any -> any any (dns.query.name; content:"evil"; sid:2;)
+        alert dns any any -> any any (dns.query.name; content:"evil"; flow:to_client; sid:3;)
+        alert dns any any -> any any (dns.query; content:!"good"; sid:4;)
+        alert dns any any -> any any (dns.query; content:"EVIL"; sid:5;)"#,
+    );
+    let name = ["www", "evil", "example"];
+    assert_eq!(lab.datagram(ToServer, &question(&name)), [1, 2, 4]);
+    assert_eq!(lab.datagram(ToClient, &answer(&name)), [2, 3]);
+    assert_eq!(
+        lab.datagram(ToServer, &question(&["good", "example"])),
+        [] as [u32; 0]
+    );
+    assert_eq!(lab.datagram(ToServer, &question(&name)), [1, 2, 4]);
+}
+
+#[test]
+fn transforms_come_before_tests_and_fast_patterns() {
+    let mut lab = Lab::new(
+        r#"alert dns any any -> any any (dns.query; dotprefix; content:".evil.example"; nocase; endswith; sid:1;)
+        alert dns any any -> any any (dns.query; to_lowercase; content:"evil"; bsize:12; sid:2;)
+        alert dns any any -> any any (dns.query; to_md5; content:"|00|"; bsize:16; content:!"|00 00 00|"; sid:3;)"#,
+    );
+    assert_eq!(
+        lab.datagram(ToServer, &question(&["EVIL", "example"])),
+        [1, 2]
+    );
+    assert_eq!(
+        lab.datagram(ToServer, &question(&["notevil", "example"])),
+        [] as [u32; 0]
+    );
+}
+
+#[test]
+fn numbers_and_anomalies_are_matched() {
+    let mut lab = Lab::new(
+        r#"alert dns any any -> any any (dns.rcode:3; flow:to_client; sid:1;)
+        alert dns any any -> any any (dns.rcode:NXDOMAIN; sid:2;)
+        alert dns any any -> any any (dns.rrtype:!1; sid:3;)
+        alert dns any any -> any any (dns.rrtype:A; dns.query; content:"a"; sid:4;)
+        alert dns any any -> any any (app-layer-event:dns.malformed_data; sid:5;)"#,
+    );
+    assert_eq!(lab.datagram(ToServer, &question(&["a"])), [4]);
+    assert_eq!(lab.datagram(ToClient, &answer(&["a"])), [1, 2]);
+    let mut cut = question(&["a"]);
+    cut[5] = 2;
+    assert_eq!(lab.datagram(ToServer, &cut), [4, 5]);
+}
+
+#[test]
+fn protocols_are_matched_by_what_they_are() {
+    let mut lab = Lab::new(
+        r#"alert dns any any -> any any (content:"evil"; sid:1;)
+        alert udp any any -> any any (app-layer-protocol:dns; sid:2;)
+        alert udp any any -> any any (app-layer-protocol:!dns; sid:3;)
+        alert tls any any -> any any (content:"evil"; sid:4;)"#,
+    );
+    assert_eq!(lab.datagram(ToServer, b"no dns evil"), [] as [u32; 0]);
+    assert_eq!(lab.datagram(ToServer, &question(&["evil"])), [1, 2]);
+}
+
+#[test]
+fn a_drop_on_a_transaction_ends_the_flow_and_a_pass_goes_before_it() {
+    let mut lab = Lab::new(r#"drop dns any any -> any any (dns.query; content:"evil"; sid:1;)"#);
+    assert_eq!(lab.datagram(ToServer, &question(&["evil"])), [1]);
+    assert!(matches!(
+        lab.effect,
+        Effect::Drop {
+            scope: Scope::Flow,
+            ..
+        }
+    ));
+
+    let mut lab = Lab::new(
+        r#"pass dns any any -> any any (dns.query; content:"evil"; alert; sid:1;)
+        drop ip any any -> any any (dsize:>0; sid:2;)"#,
+    );
+    assert_eq!(lab.datagram(ToServer, &question(&["evil"])), [1]);
+    assert!(matches!(lab.effect, Effect::Pass { scope: Scope::Flow }));
+}
+
+#[test]
+fn what_comes_in_pieces_matches_when_its_last_buffer_is_there() {
+    let mut lab = Lab::new(
+        r#"alert ssh any any -> any any (ssh.software; content:"OpenSSH"; ssh.hassh.string; content:"kex"; sid:1;)
+        alert ssh any any -> any any (ssh.proto; content:"2.0"; flow:to_server; sid:2;)
+        alert ssh any any => any any (ssh.software; content:"OpenSSH"; ssh.hassh.server.string; content:"kex"; sid:3;)"#,
+    );
+    assert_eq!(lab.send(ToServer, b"SSH-2.0-Open"), [] as [u32; 0]);
+    assert_eq!(lab.send(ToServer, b"SSH_9\r\n"), [2]);
+    let mut payload = vec![20];
+    payload.extend([0; 16]);
+    for list in ["kex", "key", "e", "e", "m", "m", "c", "c", "", ""] {
+        payload.extend(u32::try_from(list.len()).unwrap().to_be_bytes());
+        payload.extend(list.bytes());
+    }
+    let mut packet = u32::try_from(payload.len() + 5)
+        .unwrap()
+        .to_be_bytes()
+        .to_vec();
+    packet.push(4);
+    packet.extend(&payload);
+    packet.extend([0; 4]);
+    assert_eq!(lab.send(ToServer, &packet[..20]), [] as [u32; 0]);
+    assert_eq!(lab.send(ToServer, &packet[20..]), [1]);
+    let server = [&b"SSH-2.0-dropbear\r\n"[..], &packet].concat();
+    assert_eq!(lab.send(ToClient, &server), [3]);
+}
+
+#[test]
+fn what_can_never_match_is_refused() {
+    let refused = |rule: &str| {
+        let compiled = compile(rule);
+        assert_eq!(compiled.refused.len(), 1, "{rule}");
+        compiled.refused[0].reason.clone()
+    };
+    let rule = r#"alert tls any any -> any any (dns.query; content:"a"; sid:1;)"#;
+    assert!(refused(rule).contains("no protocol"));
+    let rule = r#"alert ssh any any -> any any (ssh.hassh; content:"a"; ssh.hassh.server; content:"b"; sid:1;)"#;
+    assert!(refused(rule).contains("different directions"));
+    let rule = "alert dns any any -> any any (app-layer-event:dns.never_raised; sid:1;)";
+    assert!(refused(rule).contains("not raised"));
+    let rule = r#"alert dns any any => any any (content:"a"; sid:1;)"#;
+    assert!(refused(rule).contains("=>"));
+}
