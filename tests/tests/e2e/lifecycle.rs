@@ -292,7 +292,7 @@ fn routed_network(node: &Node) -> Network {
     }))
 }
 
-/// A pod as Calico wires it: a veth of a fixed name, a /32 address, a link-local next hop answered by proxy ARP.
+/// A pod as Calico wires it: a veth of a fixed name, a /32 address, a link-local next hop.
 fn routed_pod(node: &Node, network: &Network, address: &str) -> Result<Pod> {
     let id = unique("routed");
     let ns = Netns::create(&id)?;
@@ -300,11 +300,14 @@ fn routed_pod(node: &Node, network: &Network, address: &str) -> Result<Pod> {
         "ip link add cali0 type veth peer name eth0 netns {id}
          ip link set cali0 up; ip route add {address}/32 dev cali0"
     ))?;
-    node.ns.sysctl("net.ipv4.conf.cali0.proxy_arp", "1")?;
-    node.ns.sysctl("net.ipv4.neigh.cali0.proxy_delay", "0")?;
+    let mac = node
+        .ns
+        .sh("ip -o link show cali0 | sed 's/.*ether \\([^ ]*\\).*/\\1/'")?;
     ns.sh(&format!(
         "ip addr add {address}/32 dev eth0; ip link set eth0 up
-         ip route add 169.254.1.1 dev eth0; ip route add default via 169.254.1.1"
+         ip route add 169.254.1.1 dev eth0; ip route add default via 169.254.1.1
+         ip neigh add 169.254.1.1 lladdr {} dev eth0",
+        mac.trim()
     ))?;
     let links: serde_json::Value = serde_json::from_str(&ns.sh("ip -j link show eth0")?)?;
     let attach = Attach::pod(&id, ns.path(), "routed", "default");
