@@ -3,6 +3,12 @@
 //!
 //! `cargo bench -p weir-engine --bench pipeline`
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed assumption of a benchmark is a failed benchmark"
+)]
+
 #[path = "../tests/pipeline/wire.rs"]
 #[expect(dead_code, reason = "shared with the pipeline's tests")]
 mod wire;

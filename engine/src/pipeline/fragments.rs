@@ -149,7 +149,7 @@ pub(super) fn discard(
 ) {
     let detail = discarded.event.map(crate::decode::DecodeEvent::name);
     let condemned = Condemned::new(discarded.reason, detail);
-    report::drop(&condemned, discarded.meta, output);
+    report::drop(&condemned, None, discarded.meta, output);
     frames.count_drop(discarded.reason, discarded.meta.mode);
 }
 

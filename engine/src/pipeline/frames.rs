@@ -230,7 +230,7 @@ impl Engine {
         meta: &FrameMeta,
         output: &mut dyn Output,
     ) {
-        report::drop(condemned, meta, output);
+        report::drop(condemned, self.culprit.as_ref(), meta, output);
         self.counters.frames.count_drop(condemned.reason, meta.mode);
     }
 }

@@ -9,7 +9,7 @@ use crate::packet::Packet;
 use super::Engine;
 use super::application;
 use super::report::{self, Scene};
-use super::ruling::{Condemned, Ruling};
+use super::ruling::{Condemned, Culprit, Ruling};
 use super::tracking::Tracked;
 
 impl Engine {
@@ -21,15 +21,20 @@ impl Engine {
         mut tracked: Tracked,
         output: &mut dyn Output,
     ) -> Ruling {
-        let mut ruling = match self.already_dropped(meta, &tracked) {
+        let ruling = match self.already_dropped(meta, &tracked) {
             Some(condemned) => Some(condemned),
             None => self.detect(packet, meta, &mut tracked, output),
         };
-        if let Some(condemned) = &mut ruling {
-            condemned.ends = Some(report::ends(packet));
-            condemned.direction = tracked.flow.map(|(_, direction)| direction);
+        let dropped = ruling.is_some();
+        self.conclude(meta, &tracked, dropped);
+        if dropped && self.culprit.is_none() {
+            let flow = tracked.flow.and_then(|(index, _)| self.flows.get(index));
+            self.culprit = Some(Culprit {
+                ends: report::ends(packet),
+                flow: flow.map(Flow::summary),
+                direction: tracked.flow.map(|(_, direction)| direction),
+            });
         }
-        self.conclude(meta, &tracked, &mut ruling);
         ruling
     }
 
@@ -82,7 +87,6 @@ impl Engine {
         let found = tracked.flow;
         let mut flow = found.and_then(|(index, _)| self.flows.get_mut(index));
         let direction = found.map(|(_, direction)| direction);
-        let summary = flow.as_ref().map(|flow| flow.summary());
         let view = flow
             .as_ref()
             .zip(direction)
@@ -90,7 +94,7 @@ impl Engine {
         let mut unread = 0;
         let (mut stream, mut state, mut app) = (None, None, None);
         if let (Some(flow), Some(direction)) = (flow.as_deref_mut(), direction) {
-            let server_port = summary.map_or(0, |summary| summary.ends.destination_port);
+            let server_port = flow.key().endpoint(flow.client.other()).port;
             stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
             let brings = (&flow.tcp, stream);
             if flow.app.wants_bytes()
@@ -104,6 +108,7 @@ impl Engine {
             state = Some(&mut flow.detect);
             app = Some(flow.app.view());
         }
+        let app_proto = app.as_ref().and_then(|app| app.name());
         let inspection = Inspection {
             packet,
             meta,
@@ -118,17 +123,23 @@ impl Engine {
             .get_mut(meta.rules)
             .inspect(&inspection, state);
         *ruling = Condemned::by_rules(outcome).or_else(|| tracked.refused.take());
-        let scene = Scene {
-            packet,
-            meta,
-            flow: summary,
-            direction,
-            stream,
-            app_proto: app.and_then(|app| app.name()),
-            condemned: ruling.is_some(),
-        };
-        scene.alert(outcome, output);
         let alerted = !outcome.hits().is_empty();
+        if alerted {
+            let flow = flow.as_deref();
+            let scene = Scene {
+                packet,
+                meta,
+                flow: flow.map(Flow::summary),
+                direction,
+                stream: flow
+                    .zip(direction)
+                    .filter(|_| tracked.in_stream)
+                    .map(|(flow, direction)| flow.tcp.view(direction, window)),
+                app_proto,
+                condemned: ruling.is_some(),
+            };
+            scene.alert(outcome, output);
+        }
         if let (Some(flow), Some(direction)) = (flow, direction) {
             flow.alerted |= alerted;
             application::settle(flow, direction, meta.at, output);
@@ -154,7 +165,7 @@ impl Engine {
     }
 
     /// Ends the packet's part in its flow.
-    fn conclude(&mut self, meta: &FrameMeta, tracked: &Tracked, ruling: &mut Ruling) {
+    fn conclude(&mut self, meta: &FrameMeta, tracked: &Tracked, dropped: bool) {
         let Some((index, direction)) = tracked.flow else {
             return;
         };
@@ -163,7 +174,7 @@ impl Engine {
         };
         // What a parser has taken is the first copy of its bytes, even if this segment is dropped: a
         // retransmission brings the same or is made to.
-        let delivered = ruling.is_none() || meta.mode == Mode::Detect || tracked.parsed;
+        let delivered = !dropped || meta.mode == Mode::Detect || tracked.parsed;
         if tracked.segment.is_some() {
             flow.tcp.conclude(
                 direction,
@@ -172,10 +183,7 @@ impl Engine {
                 &mut self.counters.streams,
             );
         }
-        flow.dropped |= ruling.is_some() && meta.mode == Mode::Prevent;
-        if let Some(condemned) = ruling {
-            condemned.flow = Some(flow.summary());
-        }
+        flow.dropped |= dropped && meta.mode == Mode::Prevent;
         let ended = flow.detect.dropped_by().is_some() && meta.mode == Mode::Prevent;
         let class = if ended {
             Class::Dropped

@@ -28,6 +28,7 @@ use crate::verdict::Verdict;
 
 use detectors::Detectors;
 use fragments::discard;
+use ruling::Culprit;
 use tracking::end_flow;
 
 /// Flows ended on the way, at most, each time that a second of the frames' clock has passed.
@@ -76,6 +77,8 @@ pub struct Engine {
     /// Length of the frame at hand.
     frame_length: u64,
     last_tick: Timestamp,
+    /// The packet that condemned the frame at hand, the outermost if several.
+    culprit: Option<Culprit>,
     /// Scratch: names of the events of the packet at hand.
     event_names: Vec<&'static str>,
 }
@@ -97,6 +100,7 @@ impl Engine {
             full: false,
             frame_length: 0,
             last_tick: Timestamp::default(),
+            culprit: None,
             event_names: Vec::with_capacity(EVENT_NAMES),
         }
     }
@@ -177,6 +181,7 @@ impl Engine {
 
     fn begin(&mut self, length: usize, meta: &FrameMeta, output: &mut dyn Output) {
         self.frame_length = length as u64;
+        self.culprit = None;
         self.counters.frames.seen += 1;
         self.counters.frames.bytes += self.frame_length;
         if meta.at.since(self.last_tick).as_secs() >= 1 {

@@ -5,7 +5,7 @@ use crate::event::{Alert, Disposition, Drop, Ends, FlowDirection, FlowSummary, O
 use crate::frame::{FrameMeta, Mode};
 use crate::packet::{Packet, Transport};
 
-use super::ruling::Condemned;
+use super::ruling::{Condemned, Culprit};
 
 /// Bytes of a stream that an alert shows, and how many of them lie in front of the match.
 const SHOWN: usize = 4096;
@@ -87,12 +87,17 @@ impl Scene<'_> {
 }
 
 /// Hands the record of a dropped frame over.
-pub(super) fn drop(condemned: &Condemned, meta: &FrameMeta, output: &mut dyn Output) {
+pub(super) fn drop(
+    condemned: &Condemned,
+    culprit: Option<&Culprit>,
+    meta: &FrameMeta,
+    output: &mut dyn Output,
+) {
     output.drop(&Drop {
         frame: meta,
-        ends: condemned.ends,
-        flow: condemned.flow,
-        direction: condemned.direction,
+        ends: culprit.map(|culprit| culprit.ends),
+        flow: culprit.and_then(|culprit| culprit.flow),
+        direction: culprit.and_then(|culprit| culprit.direction),
         reason: condemned.reason,
         detail: condemned.detail,
         signature: condemned

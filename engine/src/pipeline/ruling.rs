@@ -6,7 +6,7 @@ use crate::detect::{Effect, Outcome, Signature};
 use crate::event::{Ends, FlowDirection, FlowSummary};
 use crate::verdict::{DropReason, RejectSides};
 
-/// Why a frame is to be dropped, with all that its drop record says.
+/// Why a frame is to be dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Condemned {
     pub(super) reason: DropReason,
@@ -14,7 +14,13 @@ pub(super) struct Condemned {
     pub(super) detail: Option<&'static str>,
     pub(super) signature: Option<Arc<Signature>>,
     pub(super) reject: Option<RejectSides>,
-    pub(super) ends: Option<Ends>,
+}
+
+/// The packet that condemned a frame. Kept apart from [`Condemned`], which is passed around by value
+/// for every packet and has to be small.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Culprit {
+    pub(super) ends: Ends,
     pub(super) flow: Option<FlowSummary>,
     pub(super) direction: Option<FlowDirection>,
 }
@@ -26,9 +32,6 @@ impl Condemned {
             detail,
             signature: None,
             reject: None,
-            ends: None,
-            flow: None,
-            direction: None,
         }
     }
 
