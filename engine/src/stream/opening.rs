@@ -145,6 +145,9 @@ impl Tcp {
                 return Admission::Refused(StreamEvent::SynAckFlood);
             }
             return Admission::NoEffect;
+        } else {
+            // Sent again, with a later timestamp that the other side may echo.
+            me.note_syn(segment);
         }
         if peer.origin == Origin::Unknown
             && let Some(ack) = segment.ack

@@ -11,6 +11,8 @@ use super::case::{Case, Outcome};
 /// What is expected of the cases.
 pub(crate) struct Expectations {
     passing: BTreeSet<String>,
+    /// `folder/sid` of signatures that fire on the captures without cases, as they should.
+    captures: BTreeSet<String>,
     /// Cases held to be wrong, with the reason, from the documentation.
     arguable: BTreeMap<String, String>,
 }
@@ -27,10 +29,14 @@ impl Expectations {
             .with_context(|| format!("cannot read {}", path.display()))?;
         let value: Value =
             serde_json::from_str(&text).with_context(|| format!("{} is broken", path.display()))?;
-        let names = value["passing"].as_array().into_iter().flatten();
+        let names = |key: &str| {
+            let names = value[key].as_array().into_iter().flatten();
+            names.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
         let reasons = value["arguable"].as_object().into_iter().flatten();
         Ok(Self {
-            passing: names.filter_map(Value::as_str).map(str::to_owned).collect(),
+            passing: names("passing"),
+            captures: names("captures"),
             arguable: reasons
                 .filter_map(|(name, reason)| Some((name.clone(), reason.as_str()?.to_owned())))
                 .collect(),
@@ -39,7 +45,11 @@ impl Expectations {
 
     /// Writes the file.
     pub(crate) fn write(&self) -> Result<()> {
-        let value = json!({ "passing": self.passing, "arguable": self.arguable });
+        let value = json!({
+            "passing": self.passing,
+            "arguable": self.arguable,
+            "captures": self.captures,
+        });
         let text = serde_json::to_string_pretty(&value)? + "\n";
         std::fs::write(path(), text).with_context(|| format!("cannot write {}", path().display()))
     }
@@ -62,5 +72,16 @@ impl Expectations {
             }
         }
         gained
+    }
+
+    /// Signatures that should fire and no longer do.
+    pub(crate) fn lost_captures(&self, found: &[String]) -> Vec<String> {
+        let lost = self.captures.iter().filter(|name| !found.contains(name));
+        lost.cloned().collect()
+    }
+
+    /// Adds signatures that fire.
+    pub(crate) fn gain_captures(&mut self, found: Vec<String>) {
+        self.captures.extend(found);
     }
 }

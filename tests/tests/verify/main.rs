@@ -6,6 +6,7 @@
 //! improve. `WEIR_VERIFY_UPDATE=1` adds what newly passes. Needs no privileges; `WEIR_CORPUS` names the
 //! corpus, `WEIR_VERIFY_ONLY` runs the cases whose name contains it.
 
+mod captures;
 mod case;
 mod expectations;
 mod score;
@@ -89,5 +90,39 @@ fn alerts_are_those_of_the_outside_engine() -> Result<()> {
         println!("WEIR_VERIFY_UPDATE=1 adds: {}", gained.join(" "));
     }
     ensure!(lost.is_empty(), "no longer pass: {}", lost.join(" "));
+    Ok(())
+}
+
+#[test]
+fn nothing_fires_on_captures_that_should_not() -> Result<()> {
+    let Some(corpus) = corpus()? else {
+        return Ok(());
+    };
+    let weir = weir_tests::node::binary("weir")?;
+    let mut expectations = Expectations::read().context("the expectations")?;
+    let mut found = Vec::new();
+    let mut wrong = Vec::new();
+    for folder in ["arkime", "tcpdump"] {
+        let expected = captures::expected(&corpus, folder)?;
+        let seen = captures::seen(&weir, &corpus, folder)?;
+        println!(
+            "{folder}: {} of {} alerts, {} more",
+            expected.intersection(&seen).count(),
+            expected.len(),
+            seen.difference(&expected).count()
+        );
+        for hit in expected.difference(&seen) {
+            println!("missing: {hit:?}");
+        }
+        wrong.extend(seen.difference(&expected).cloned());
+        found.extend(captures::found(folder, &expected, &seen));
+    }
+    let lost = expectations.lost_captures(&found);
+    expectations.gain_captures(found);
+    if std::env::var_os("WEIR_VERIFY_UPDATE").is_some() {
+        expectations.write()?;
+    }
+    ensure!(wrong.is_empty(), "false alarms: {wrong:?}");
+    ensure!(lost.is_empty(), "no longer fire: {}", lost.join(" "));
     Ok(())
 }
