@@ -1,5 +1,11 @@
 //! A warm engine allocates nothing: a mixed workload is run twice, and the second run is counted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed assumption of a test is a failed test"
+)]
+
 #[path = "pipeline/wire.rs"]
 #[expect(dead_code, reason = "shared with the pipeline's tests")]
 mod wire;

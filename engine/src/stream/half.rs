@@ -44,7 +44,7 @@ pub(crate) struct Half {
     syn_window: u16,
     /// Shift of the windows that it advertises; `None` while unknown.
     scale: Option<u8>,
-    /// Timestamps of its first and its last SYN.
+    /// Timestamps of its first and its last SYN without ACK.
     syn_stamps: Option<(u32, u32)>,
     /// Timestamps are in use as far as this side is concerned.
     pub(crate) timestamps: bool,
@@ -96,7 +96,7 @@ impl Half {
             && (!from_syn || offset >= 0)
     }
 
-    /// Notes the timestamp of a SYN, first or later.
+    /// Notes the timestamp of a SYN without ACK, first or later.
     pub(crate) fn note_syn(&mut self, syn: &Segment) {
         if let Some((value, _)) = syn.options.timestamps {
             let first = self.syn_stamps.map_or(value, |(first, _)| first);
@@ -115,7 +115,6 @@ impl Half {
     }
 
     fn adopt_options(&mut self, syn: &Segment, at: Timestamp) {
-        self.note_syn(syn);
         self.syn_window = syn.window;
         self.scale = Some(syn.options.window_scale.unwrap_or(0).min(MAX_SCALE));
         self.timestamps = syn.options.timestamps.is_some();

@@ -18,7 +18,9 @@ impl Tcp {
         match self.state {
             State::None => {
                 self.state = State::Handshake;
-                self.sender_mut(arrival.direction).begin(syn, arrival.at);
+                let me = self.sender_mut(arrival.direction);
+                me.begin(syn, arrival.at);
+                me.note_syn(syn);
                 syn_data(syn)
             }
             State::Handshake if self.reset.is_some() => Admission::Restart,
@@ -42,6 +44,7 @@ impl Tcp {
                 events.insert(StreamEvent::SynToClient);
             }
             me.begin(syn, arrival.at);
+            me.note_syn(syn);
             return syn_data(syn);
         }
         me.note_syn(syn);

@@ -21,10 +21,10 @@ fn a_benign_datagram_is_released_fragment_by_fragment() {
     let parts = udp_fragments(&world, &[b'x'; 40], &[16, 32]);
     world
         .send_frame(parts[0].clone(), false)
-        .is_held(&[("defrag.fragments", 1), ("defrag.active", 1)]);
+        .held(&[("defrag.fragments", 1), ("defrag.active", 1)]);
     world
         .send_frame(parts[2].clone(), false)
-        .is_held(&[("defrag.fragments", 1)]);
+        .held(&[("defrag.fragments", 1)]);
     let mut counts = FLOW_BEGINS.to_vec();
     counts.extend([
         ("defrag.fragments", 1),

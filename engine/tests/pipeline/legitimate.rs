@@ -185,7 +185,7 @@ fn windows_are_scaled_once_both_sides_agreed() {
         .passes(&[("tcp.out_of_order", 1)]);
     world
         .send(client().at(128_001).window(1000).data(b"beyond"))
-        .is_refused("stream.est_packet_out_of_window", &[]);
+        .refused("stream.est_packet_out_of_window", &[]);
 }
 
 #[test]
@@ -228,6 +228,35 @@ fn keep_alives_pass_with_and_without_their_byte() {
     world
         .send(client().at(3).data(b"d"))
         .passes(&[("tcp.bytes", 1)]);
+}
+
+#[test]
+fn a_lost_syn_ack_is_sent_again_with_a_later_timestamp() {
+    let stamps = |value: u32, echo: u32| {
+        let mut option = vec![8, 10];
+        option.extend(value.to_be_bytes());
+        option.extend(echo.to_be_bytes());
+        option
+    };
+    let mut world = World::prevent(RULE);
+    world
+        .send(client().syn().options(&stamps(100, 0)))
+        .passes(&FLOW_BEGINS);
+    world
+        .send(server().syn_ack().options(&stamps(900, 100)))
+        .passes(&[]);
+    world
+        .send(client().syn().options(&stamps(1100, 0)))
+        .passes(&[]);
+    world
+        .send(server().syn_ack().options(&stamps(1900, 100)))
+        .passes(&[]);
+    world
+        .send(client().options(&stamps(1101, 1900)))
+        .passes(&[("tcp.handshakes", 1)]);
+    world
+        .send(client().options(&stamps(1102, 1900)).data(b"abc"))
+        .passes(&[("tcp.bytes", 3)]);
 }
 
 #[test]

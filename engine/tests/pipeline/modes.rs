@@ -119,7 +119,7 @@ fn stream_events_reach_the_rules() {
     world.handshake();
     world
         .send(client().ack(99_999).data(b"x"))
-        .is_refused("stream.est_invalid_ack", &[("stream.pkt_invalid_ack", 1)]);
+        .refused("stream.est_invalid_ack", &[("stream.pkt_invalid_ack", 1)]);
     assert_eq!(world.output.alerts, [(3, Disposition::Blocked)]);
 }
 

@@ -387,7 +387,7 @@ impl Sent<'_> {
     }
 
     /// Dropped as what the receiver would not take, because of that event.
-    pub(crate) fn is_refused(self, event: &'static str, counts: &[(&str, u64)]) {
+    pub(crate) fn refused(self, event: &'static str, counts: &[(&str, u64)]) {
         let drops = &self.world.output.drops;
         assert_eq!(
             drops[..],
@@ -412,7 +412,7 @@ impl Sent<'_> {
     }
 
     /// Held as a fragment.
-    pub(crate) fn is_held(self, counts: &[(&str, u64)]) {
+    pub(crate) fn held(self, counts: &[(&str, u64)]) {
         self.expect(Verdict::Held, &[("frames.held", 1)], counts);
     }
 
