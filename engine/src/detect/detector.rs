@@ -11,6 +11,7 @@ use super::{Effect, FlowState, Inspection, Limits, Outcome, RuleSet, Scope, Sign
 /// Candidates of one packet's transactions that there is room for at the start. More make room: as many
 /// as there are transactions and signatures at most.
 const TRANSACTION_CANDIDATES: usize = 1024;
+use crate::packet::Transport;
 
 /// Inspects packets against a [`RuleSet`]. One per worker; owns all scratch memory.
 #[derive(Debug)]
@@ -112,8 +113,10 @@ impl Detector {
     }
 
     fn look(&mut self, inspection: &Inspection<'_>, mut flow: Option<&mut FlowState>) {
+        let mut inspection = *inspection;
         if let Some(flow) = flow.as_deref_mut() {
             flow.enter(self.outcome.rules.generation);
+            set_back(&mut inspection, flow);
         }
         let packet = inspection.packet;
         let store = StateStore {
@@ -125,7 +128,7 @@ impl Detector {
             full: 0,
         };
         let mut round = Round {
-            inspection,
+            inspection: &inspection,
             candidates: &mut self.candidates,
             transactions: &mut self.transactions,
             work: &mut self.work,
@@ -146,5 +149,18 @@ impl Detector {
         counters.pcre_errors = self.work.pcre_errors;
         counters.thresholds_evicted = self.thresholds.evicted();
         counters.host_bits_evicted = self.host_bits.evicted();
+    }
+}
+
+/// The segment that completes a handshake is itself part of the handshake, as long as it brings nothing:
+/// `flow:established` speaks of what comes behind it.
+fn set_back(inspection: &mut Inspection<'_>, flow: &mut FlowState) {
+    let Some(view) = &mut inspection.flow else {
+        return;
+    };
+    let before = std::mem::replace(&mut flow.was_established, view.established);
+    let tcp = matches!(inspection.packet.transport, Transport::Tcp(_));
+    if tcp && !before && inspection.packet.payload().is_empty() {
+        view.established = false;
     }
 }

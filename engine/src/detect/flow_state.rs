@@ -22,6 +22,10 @@ pub struct FlowState {
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
     pub(super) generation: u64,
     pub(super) pending: [Pending; 2],
+    /// Signatures on the application protocol alone were looked at.
+    pub(super) protocol_seen: bool,
+    /// The connection was established before the packet at hand.
+    pub(super) was_established: bool,
     /// What was inspected of its transactions.
     pub(super) transactions: Memories,
     bits: Vec<Name>,
@@ -54,6 +58,8 @@ impl FlowState {
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);
         self.transactions.clear();
+        self.protocol_seen = false;
+        self.was_established = false;
         self.bits.clear();
         self.integers.clear();
         self.thresholds.clear();

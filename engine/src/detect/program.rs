@@ -46,8 +46,13 @@ pub(super) struct Program {
 pub(super) enum Kind {
     /// Addresses alone: once for each direction of a flow; acts on the flow.
     IpOnly,
-    /// The same with a negated address: every packet; acts on the flow.
+    /// The same with a negated address, ports allowed: every packet; acts on the flow.
     LikeIpOnly,
+    /// Its header names an application protocol: every packet; acts on the flow.
+    Protocol,
+    /// Asks which application protocol it is, and nothing else: once a flow, when that is settled; acts on
+    /// the flow.
+    Recognition,
     /// Asks for a decode or stream event.
     Event,
     /// Everything else.
@@ -159,13 +164,23 @@ pub(super) enum PacketTest {
     VlanLayers(NumberTest),
     /// Whether a checksum is right.
     Checksum(ChecksumOf, bool),
-    /// The application protocol is one of these, or is none of them.
+    /// Which application protocol it is, or is not.
     AppProtocol {
-        protocols: Box<[ProtocolId]>,
+        wanted: WantedProtocol,
         negated: bool,
     },
     /// A decode or stream event by its full name.
     Event(Box<str>),
+}
+
+/// An application protocol that is asked for.
+#[derive(Debug)]
+pub(super) enum WantedProtocol {
+    AnyOf(Box<[ProtocolId]>),
+    /// It is none.
+    Failed,
+    /// It is not known yet.
+    Unknown,
 }
 
 /// Which checksum is asked about.

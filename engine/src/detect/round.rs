@@ -197,6 +197,7 @@ impl Round<'_> {
             return;
         }
         self.collect_addresses(rules);
+        self.collect_recognition(rules);
         let (source, destination) = packet.ports();
         let payload = packet.payload();
         let layers = groups.packet(packet.transport, self.direction());
@@ -226,6 +227,21 @@ impl Round<'_> {
             return;
         }
         for &index in rules.groups.addresses(self.inspection.packet.transport) {
+            self.candidates.add_packet(index);
+        }
+    }
+
+    /// Signatures on the application protocol alone: once a flow, when it is settled.
+    fn collect_recognition(&mut self, rules: &RuleSet) {
+        let app = self.inspection.app;
+        let settled = app.is_some_and(|app| app.recognition() != Recognition::Pending);
+        let Some(flow) = self.store.flow.as_deref_mut().filter(|_| settled) else {
+            return;
+        };
+        if std::mem::replace(&mut flow.protocol_seen, true) {
+            return;
+        }
+        for &index in rules.groups.recognition() {
             self.candidates.add_packet(index);
         }
     }
@@ -443,14 +459,12 @@ impl Round<'_> {
         false
     }
 
-    /// As documented: a match on addresses alone, in the stream, or on the headers of a TCP connection
-    /// passes the flow, others the packet.
+    /// As documented: a match on addresses alone, in the stream or in the application layer passes the
+    /// flow, others the packet.
     fn pass_scope(&self, program: &Program, source: HitSource) -> Scope {
-        let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
             || (matches!(source, HitSource::Stream { .. }) && self.established())
-            || program.application.is_some()
-            || (tcp && program.payload.is_none());
+            || of_the_application(program);
         self.scope(on_flow)
     }
 
@@ -465,7 +479,7 @@ impl Round<'_> {
         let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
         let of_flow = !tcp || (self.inspection.stream.is_some() && self.established());
         let on_flow = matches!(program.kind, Kind::IpOnly | Kind::LikeIpOnly)
-            || program.application.is_some()
+            || of_the_application(program)
             || (program.payload.is_some() && of_flow);
         self.scope(on_flow)
     }
@@ -495,4 +509,9 @@ impl Round<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether a signature speaks of what the flow carries.
+fn of_the_application(program: &Program) -> bool {
+    program.application.is_some() || matches!(program.kind, Kind::Protocol | Kind::Recognition)
 }

@@ -66,11 +66,12 @@ const EVALUATED: &[&str] = &[
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
     "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
-    "icmp_id", "icmp_seq", "icmpv4.hdr", "icmpv6.hdr", "icode", "id", "ip_proto", "ipopts",
-    "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
+    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "ip_proto", "ipopts",
+    "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
     "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "seq",
     "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",
-    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "threshold", "tos", "ttl", "udp.hdr", "vlan.id",
+    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcpv4-csum", "tcpv6-csum", "threshold", "tos", "ttl",
+    "udp.hdr", "udpv4-csum", "udpv6-csum", "vlan.id",
     "vlan.layers", "window", "within", "xbits",
 ];
 

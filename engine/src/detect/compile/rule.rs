@@ -12,12 +12,11 @@ use super::header::{CompiledHeader, Headers};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::state::{self, Names, StateOption};
-use crate::app_layer;
-use crate::detect::application::{Application, ApplicationDraft};
+use crate::detect::application::{Application, ApplicationDraft, protocols_named};
 use crate::detect::buffers;
 use crate::detect::program::{
     BufferTests, Chains, FlowCondition, Kind, PacketTest, Program, Protocol, Scan, StateChange,
-    StateTest,
+    StateTest, WantedProtocol,
 };
 use crate::detect::state::Name;
 
@@ -157,18 +156,37 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
     Ok(())
 }
 
-/// `app-layer-protocol`: one protocol, or not that one.
+/// `app-layer-protocol:[!]name[|name][,mode]`. A flow has one protocol here, so that the modes, which say
+/// whose recognition counts, make no difference.
 fn app_protocol(value: &str) -> Result<PacketTest, String> {
-    let (negated, name) = match value.trim().strip_prefix('!') {
-        Some(name) => (true, name.trim()),
-        None => (false, value.trim()),
+    let (names, mode) = match value.split_once(',') {
+        Some((names, mode)) => (names.trim(), mode.trim()),
+        None => (value.trim(), "either"),
     };
-    let protocol = app_layer::protocol_named(name)
-        .ok_or_else(|| format!("the application-layer protocol `{name}` is not evaluated"))?;
-    Ok(PacketTest::AppProtocol {
-        protocols: Box::new([protocol]),
-        negated,
-    })
+    if !["either", "both", "final", "to_server", "to_client"].contains(&mode) {
+        return Err(format!("the mode `{mode}` is not evaluated"));
+    }
+    let (negated, names) = match names.strip_prefix('!') {
+        Some(names) => (true, names.trim()),
+        None => (false, names),
+    };
+    let wanted = match names {
+        "failed" => WantedProtocol::Failed,
+        "unknown" => WantedProtocol::Unknown,
+        names => {
+            let mut ids = Vec::new();
+            for name in names.split('|').map(str::trim) {
+                let known = protocols_named(name);
+                if known.is_empty() {
+                    let reason = "is not evaluated";
+                    return Err(format!("the application-layer protocol `{name}` {reason}"));
+                }
+                ids.extend(known);
+            }
+            WantedProtocol::AnyOf(ids.into())
+        }
+    };
+    Ok(PacketTest::AppProtocol { wanted, negated })
 }
 
 impl Draft {
@@ -329,7 +347,7 @@ fn application(
     }
     if !header.application.is_empty() {
         draft.packet.push(PacketTest::AppProtocol {
-            protocols: header.application.clone(),
+            wanted: WantedProtocol::AnyOf(header.application.clone()),
             negated: false,
         });
     }
@@ -383,14 +401,31 @@ fn kind(header: &CompiledHeader, draft: &Draft) -> Kind {
         && draft
             .packet
             .iter()
-            .all(|test| matches!(test, PacketTest::IpProtocol(_)))
-        && header
-            .ends
+            .all(|test| matches!(test, PacketTest::IpProtocol(_)));
+    let protocol_only = draft.buffers.is_empty()
+        && draft.application.is_empty()
+        && header.application.is_empty()
+        && draft.state.is_empty()
+        && !draft.has_flow
+        && !draft.packet.is_empty()
+        && draft
+            .packet
             .iter()
-            .all(|ends| ends.source_port.is_full() && ends.destination_port.is_full());
+            .all(|test| matches!(test, PacketTest::AppProtocol { .. }));
+    if protocol_only {
+        return Kind::Recognition;
+    }
+    if !header.application.is_empty() {
+        return Kind::Protocol;
+    }
+    let any_port = header
+        .ends
+        .iter()
+        .all(|ends| ends.source_port.is_full() && ends.destination_port.is_full());
     match (addresses_only, header.negated_address) {
         (false, _) => Kind::Packet,
-        (true, false) => Kind::IpOnly,
+        (true, false) if any_port => Kind::IpOnly,
+        (true, false) => Kind::Packet,
         (true, true) => Kind::LikeIpOnly,
     }
 }

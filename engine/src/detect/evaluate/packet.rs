@@ -12,7 +12,7 @@ use crate::detect::inspection::FlowView;
 use crate::detect::matcher::{Intervals, number_matches};
 use crate::detect::program::{
     BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, IpOption, PacketTest, Program,
-    Protocol, Sides, TransportKind, Version, VlanLayer,
+    Protocol, Sides, TransportKind, Version, VlanLayer, WantedProtocol,
 };
 use crate::event::{FlowDirection, Volume};
 use crate::frame::ChecksumState;
@@ -139,12 +139,8 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
         PacketTest::Checksum(of, valid) => checksum_is(inspection, *of) == Some(*valid),
-        PacketTest::AppProtocol { protocols, negated } => {
-            match inspection.app.map(|app| app.recognition()) {
-                Some(Recognition::Known(id)) => protocols.contains(&id) != *negated,
-                Some(Recognition::Failed) => *negated,
-                Some(Recognition::Pending) | None => false,
-            }
+        PacketTest::AppProtocol { wanted, negated } => {
+            app_protocol_is(wanted, inspection).is_some_and(|is| is != *negated)
         }
         PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
         PacketTest::FlowAge(_)
@@ -154,6 +150,18 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
             let flow = inspection.flow.as_ref();
             flow.is_some_and(|flow| flow_test_matches(test, flow, inspection))
         }
+    }
+}
+
+/// Whether the flow's protocol is the one asked for; `None` while that cannot be said.
+fn app_protocol_is(wanted: &WantedProtocol, inspection: &Inspection<'_>) -> Option<bool> {
+    let recognition = inspection.app?.recognition();
+    match (wanted, recognition) {
+        (WantedProtocol::Unknown, recognition) => Some(recognition == Recognition::Pending),
+        (_, Recognition::Pending) => None,
+        (WantedProtocol::Failed, recognition) => Some(recognition == Recognition::Failed),
+        (WantedProtocol::AnyOf(ids), Recognition::Known(id)) => Some(ids.contains(&id)),
+        (WantedProtocol::AnyOf(_), Recognition::Failed) => Some(false),
     }
 }
 

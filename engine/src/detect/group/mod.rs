@@ -29,6 +29,8 @@ pub(super) struct Groups {
     addresses: [Vec<u32>; 3],
     /// Signatures on events, by the event's name.
     events: HashMap<Box<str>, Vec<u32>>,
+    /// Signatures on the application protocol alone.
+    recognition: Vec<u32>,
 }
 
 /// Groups to the server, and to the client.
@@ -123,6 +125,11 @@ impl Groups {
         }
     }
 
+    /// Signatures on the application protocol alone.
+    pub(super) fn recognition(&self) -> &[u32] {
+        &self.recognition
+    }
+
     /// Signatures that ask for an event.
     pub(super) fn event(&self, name: &str) -> &[u32] {
         self.events.get(name).map_or(&[], Vec::as_slice)
@@ -141,7 +148,8 @@ impl Groups {
             match program.kind {
                 Kind::IpOnly => groups.add_addresses(index, program),
                 Kind::Event => groups.add_event(index, program),
-                Kind::LikeIpOnly | Kind::Packet => drafts.add(index, program),
+                Kind::Recognition => groups.recognition.push(index),
+                Kind::LikeIpOnly | Kind::Protocol | Kind::Packet => drafts.add(index, program),
             }
         }
         let mut built = drafts.build(programs)?;
