@@ -1,6 +1,7 @@
 //! Modes and actions: detect, off, reject, alert, pass; annotations that tighten and loosen.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -81,31 +82,35 @@ fn pass_rules_let_through_what_a_drop_rule_would_catch() -> Result<()> {
 }
 
 #[test]
-fn reject_rules_reset_tcp_on_both_ends() -> Result<()> {
-    let lab = reject_lab()?;
-    for family in Family::BOTH {
-        let listener = lab.b.ns.listen(lab.b.at(family, 80)?)?;
-        let mut client = lab.a.ns.connect(lab.b.at(family, 80)?)?;
-        let mut server = listener.accept()?.0;
-        client.write_all(ATTACK)?;
-        for (name, stream) in [("client", &mut client), ("server", &mut server)] {
-            stream.set_read_timeout(Some(READ_LIMIT))?;
-            let mut buffer = [0; 256];
-            match stream.read(&mut buffer) {
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-                other => bail!(
-                    "{family:?} {name}: no reset but {other:?}: {:?}",
-                    &buffer[..8]
-                ),
+fn reject_resets_the_sender_and_rejectboth_both_ends() -> Result<()> {
+    for (action, both) in [("reject", false), ("rejectboth", true)] {
+        let lab = reject_lab(action)?;
+        for family in Family::BOTH {
+            let listener = lab.b.ns.listen(lab.b.at(family, 80)?)?;
+            let mut client = lab.a.ns.connect(lab.b.at(family, 80)?)?;
+            let mut server = listener.accept()?.0;
+            client.write_all(ATTACK)?;
+            expect_reset(&mut client).with_context(|| format!("{action} {family:?} client"))?;
+            if both {
+                expect_reset(&mut server).with_context(|| format!("{family:?} server"))?;
             }
         }
     }
     Ok(())
 }
 
+fn expect_reset(stream: &mut TcpStream) -> Result<()> {
+    stream.set_read_timeout(Some(READ_LIMIT))?;
+    let mut buffer = [0; 256];
+    match stream.read(&mut buffer) {
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(()),
+        other => bail!("no reset but {other:?}"),
+    }
+}
+
 #[test]
 fn reject_rules_answer_datagrams_with_port_unreachable() -> Result<()> {
-    let lab = reject_lab()?;
+    let lab = reject_lab("reject")?;
     for family in Family::BOTH {
         let _server = lab.b.ns.udp(lab.b.at(family, 53)?)?;
         let client = lab.a.ns.udp(lab.a.at(family, 0)?)?;
@@ -122,8 +127,8 @@ fn reject_rules_answer_datagrams_with_port_unreachable() -> Result<()> {
     Ok(())
 }
 
-fn reject_lab() -> Result<Lab> {
-    let rules = RULES.replace("drop ip", "reject ip");
+fn reject_lab(action: &str) -> Result<Lab> {
+    let rules = RULES.replace("drop ip", &format!("{action} ip"));
     Lab::with("reject", Main::Bridge, &prevent(), &Options::rules(&rules))
 }
 
