@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn one_worker_that_stands_still_costs_the_lease() {
-        let pulses: Vec<Arc<Pulse>> = (0..2).map(|_| Arc::new(Pulse::new().unwrap())).collect();
+        let pulses: Vec<Arc<Pulse>> = (0..2).map(|_| Arc::default()).collect();
         let start = Instant::now();
         let mut watch = Watch::new(pulses.clone(), start);
         assert!(!watch.all_alive(start), "nobody has beaten yet");

@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use weir_engine::verdict::Verdict;
 
 use super::batch::{Destination, FrameBatch, Held};
-use super::socket::{CaptureSocket, InjectSocket, Receive};
+use super::socket::{CaptureSocket, InjectSocket, Receive, Wait};
 use super::steering;
 use super::vnet::VnetHeader;
 use crate::settle::{Decision, Permit, decide};
@@ -70,7 +70,9 @@ impl Rig {
         );
         let ready = wait.iter().position(|p| p.any() == Some(true)).unwrap();
         drop(wait);
-        let got = self.sockets[ready].receive(&mut self.batch).unwrap();
+        let got = self.sockets[ready]
+            .receive(&mut self.batch, Wait::No)
+            .unwrap();
         assert_eq!(got, Receive::Frames(1));
         ready
     }
@@ -193,7 +195,7 @@ fn frames_that_no_one_takes_are_counted_as_kernel_drops() {
         }
         let mut batch = FrameBatch::new(8);
         let mut received = 0;
-        while let Receive::Frames(frames) = sockets[0].receive(&mut batch).unwrap() {
+        while let Receive::Frames(frames) = sockets[0].receive(&mut batch, Wait::No).unwrap() {
             received += frames as u64;
             batch.frames().for_each(Held::discard);
         }
@@ -222,7 +224,10 @@ fn what_is_injected_on_the_capture_pair_is_not_captured() {
             assert_eq!(held.mark().unwrap().raw(), weir_datapath::mark::SETTLED);
             held.discard();
             for socket in &mut rig.sockets {
-                assert_eq!(socket.receive(&mut rig.batch).unwrap(), Receive::Empty);
+                assert_eq!(
+                    socket.receive(&mut rig.batch, Wait::No).unwrap(),
+                    Receive::Empty
+                );
             }
         });
     }

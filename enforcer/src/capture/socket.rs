@@ -2,17 +2,22 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use weir_datapath::mark::SETTLED;
 
 use super::batch::{Destination, FrameBatch};
 use super::steering;
+pub use super::sys::Wait;
 use super::sys::{self, Outgoing, RecvArrays, SendArrays};
 use super::vnet::{self, VnetHeader};
 use crate::settle::Permit;
 
 /// Bytes of kernel memory for frames on their way out of one worker's socket.
 const SEND_BUFFER: libc::c_int = 32 << 20;
+
+/// Longest wait for a frame. A waiting worker must show that it is alive: see [`crate::lease`].
+pub const IDLE: Duration = Duration::from_millis(50);
 
 /// `SO_RCVMARK` (Linux 5.19), which libc does not name.
 const SO_RCVMARK: libc::c_int = 75;
@@ -100,6 +105,12 @@ impl CaptureSocket {
         let buffer = libc::c_int::try_from(buffer / 2).unwrap_or(libc::c_int::MAX);
         sys::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &buffer)
             .map_err(step("set SO_RCVBUFFORCE"))?;
+        let idle = libc::timeval {
+            tv_sec: 0,
+            tv_usec: libc::suseconds_t::from(IDLE.subsec_micros()),
+        };
+        sys::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &idle)
+            .map_err(step("set SO_RCVTIMEO"))?;
         sys::bind_to(&fd, ifindex).map_err(step("bind to the capture interface"))?;
         let arrays = RecvArrays::new(usize::from(batch));
         Ok(Self { fd, arrays })
@@ -110,7 +121,7 @@ impl CaptureSocket {
             Some(id) => (id, FANOUT_IGNORE_OUTGOING),
             None => (0, FANOUT_IGNORE_OUTGOING | FANOUT_UNIQUE),
         };
-        let kind = libc::PACKET_FANOUT_CBPF as u32 | u32::from(flags);
+        let kind = libc::PACKET_FANOUT_CBPF | u32::from(flags);
         let value = u32::from(id) | kind << 16;
         sys::set_option(&self.fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &value)
             .map_err(step("join the fanout group"))?;
@@ -122,14 +133,15 @@ impl CaptureSocket {
         sys::fanout_group(&self.fd).map_err(step("read the fanout group"))
     }
 
-    /// Takes what is queued, without waiting. What the batch held before is gone.
+    /// Takes what is queued, or waits for it: at most [`IDLE`], and not beyond a signal to this thread. What
+    /// the batch held before is gone.
     ///
     /// # Errors
     ///
     /// When the socket no longer works: `ENETDOWN` when the capture interface was removed or set down.
-    pub fn receive(&mut self, batch: &mut FrameBatch) -> io::Result<Receive> {
+    pub fn receive(&mut self, batch: &mut FrameBatch, wait: Wait) -> io::Result<Receive> {
         batch.clear();
-        match self.arrays.receive(&self.fd, batch.rooms()) {
+        match self.arrays.receive(&self.fd, wait, batch.rooms()) {
             Ok(received) => {
                 batch.fill(received);
                 Ok(Receive::Frames(received.len()))

@@ -9,7 +9,10 @@
 //! modulo the number of workers; [`steer`] computes the same in Rust. Neither panics nor fails: a load
 //! past the frame's end gives 0, the first worker.
 
+use std::net::IpAddr;
+
 use libc::sock_filter;
+use weir_engine::event::Ends;
 
 const IPV4: u32 = 0x0800;
 const IPV6: u32 = 0x86dd;
@@ -54,6 +57,31 @@ pub fn worker_of(frame: &[u8], workers: usize) -> usize {
     usize::try_from(hash).unwrap_or(0) % workers.max(1)
 }
 
+/// The worker of `workers` that the kernel gives the unfragmented packets of a flow to, in the form that
+/// nearly all have: without IPv6 extension headers.
+#[must_use]
+pub fn worker_of_ends(ends: &Ends, workers: usize) -> usize {
+    let sum = |address: IpAddr| match address {
+        IpAddr::V4(address) => u32::from(address),
+        IpAddr::V6(address) => {
+            let octets = address.octets();
+            let words = octets.as_chunks::<4>().0.iter();
+            let words = words.map(|word| u32::from_be_bytes(*word));
+            words.fold(0, u32::wrapping_add)
+        }
+    };
+    let mut total = sum(ends.source).wrapping_add(sum(ends.destination));
+    if has_ports(u32::from(ends.protocol)) {
+        let ports = u32::from(ends.source_port) + u32::from(ends.destination_port);
+        total = total.wrapping_add(ports);
+    }
+    usize::try_from(spread(total)).unwrap_or(0) % workers.max(1)
+}
+
+fn spread(sum: u32) -> u32 {
+    sum.wrapping_mul(SPREAD) >> SPREAD_SHIFT
+}
+
 fn steer_checked(protocol: u16, network: &[u8]) -> Option<u32> {
     let (protocol, base) = match u32::from(protocol) {
         VLAN | QINQ => (half(network, 2)?, 4),
@@ -83,7 +111,7 @@ fn steer_checked(protocol: u16, network: &[u8]) -> Option<u32> {
         }
         _ => return Some(0),
     };
-    Some(sum.wrapping_mul(SPREAD) >> SPREAD_SHIFT)
+    Some(spread(sum))
 }
 
 fn has_ports(protocol: u32) -> bool {
@@ -296,6 +324,25 @@ mod tests {
         assert!(seen.iter().all(|&n| n > 150), "{seen:?}");
     }
 
+    fn ip_packet(a: &[u8; 16], b: &[u8; 16], l4: (u8, (u16, u16)), v6: bool) -> Vec<u8> {
+        let (protocol, ports) = l4;
+        let mut ip = vec![0; if v6 { 40 } else { 20 }];
+        if v6 {
+            ip[0] = 0x60;
+            ip[6] = protocol;
+            ip[8..24].copy_from_slice(a);
+            ip[24..40].copy_from_slice(b);
+        } else {
+            ip[0] = 0x45;
+            ip[9] = protocol;
+            ip[12..16].copy_from_slice(&a[..4]);
+            ip[16..20].copy_from_slice(&b[..4]);
+        }
+        ip.extend(ports.0.to_be_bytes());
+        ip.extend(ports.1.to_be_bytes());
+        ip
+    }
+
     proptest! {
         #[test]
         fn both_directions_of_a_flow_meet(
@@ -303,23 +350,34 @@ mod tests {
             protocol in prop::sample::select(vec![6u8, 17, 132, 1, 58, 0, 44]),
         ) {
             let build = |a: &[u8; 16], b: &[u8; 16], ports: (u16, u16)| {
-                let mut ip = vec![0; if v6 { 40 } else { 20 }];
-                if v6 {
-                    ip[0] = 0x60;
-                    ip[6] = protocol;
-                    ip[8..24].copy_from_slice(a);
-                    ip[24..40].copy_from_slice(b);
-                } else {
-                    ip[0] = 0x45;
-                    ip[9] = protocol;
-                    ip[12..16].copy_from_slice(&a[..4]);
-                    ip[16..20].copy_from_slice(&b[..4]);
-                }
-                ip.extend(ports.0.to_be_bytes());
-                ip.extend(ports.1.to_be_bytes());
-                steer(if v6 { 0x86dd } else { 0x0800 }, &ip)
+                let packet = ip_packet(a, b, (protocol, ports), v6);
+                steer(if v6 { 0x86dd } else { 0x0800 }, &packet)
             };
             prop_assert_eq!(build(&a, &b, ports), build(&b, &a, (ports.1, ports.0)));
+        }
+
+        #[test]
+        fn ends_say_the_same_as_the_packet(
+            a: [u8; 16], b: [u8; 16], ports: (u16, u16), v6: bool,
+            protocol in prop::sample::select(vec![6u8, 17, 132, 1, 58]),
+        ) {
+            let packet = ip_packet(&a, &b, (protocol, ports), v6);
+            let kind = if v6 { 0x86ddu16 } else { 0x0800 }.to_be_bytes();
+            let frame = [&[0u8; 12][..], &kind, &packet].concat();
+            let address = |bytes: [u8; 16]| if v6 {
+                IpAddr::from(bytes)
+            } else {
+                IpAddr::from(*bytes.first_chunk::<4>().unwrap())
+            };
+            let ends = Ends {
+                source: address(a),
+                source_port: ports.0,
+                destination: address(b),
+                destination_port: ports.1,
+                protocol,
+                icmp: None,
+            };
+            prop_assert_eq!(worker_of_ends(&ends, 5), worker_of(&frame, 5));
         }
 
         #[test]

@@ -16,6 +16,26 @@ const RECV_CONTROL: usize = 96;
 /// Bytes of control data of one sent frame: `SO_MARK`.
 const SEND_CONTROL: usize = 32;
 
+/// Size of a C type, as system calls take it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "C types passed here have at most 128 bytes"
+)]
+const fn length_of<T>() -> socklen_t {
+    size_of::<T>() as socklen_t
+}
+
+/// EtherType of the plain VLAN tag, and address family and protocol as `sockaddr_ll` takes them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "constants that fit 16 bits"
+)]
+mod short {
+    pub(super) const ETH_P_8021Q: u16 = libc::ETH_P_8021Q as u16;
+    pub(super) const ETH_P_ALL: u16 = libc::ETH_P_ALL as u16;
+    pub(super) const AF_PACKET: u16 = libc::AF_PACKET as u16;
+}
+
 /// What came with a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Received {
@@ -61,7 +81,7 @@ pub(super) fn set_option<T: Copy>(
     name: c_int,
     value: &T,
 ) -> io::Result<()> {
-    let len = size_of::<T>() as socklen_t;
+    let len = length_of::<T>();
     // SAFETY: `value` is a live, initialised `T` of `len` bytes, which the kernel only reads.
     let rc = unsafe {
         libc::setsockopt(
@@ -89,7 +109,7 @@ pub(super) fn set_fanout_program(fd: &OwnedFd, program: &[libc::sock_filter]) ->
             libc::SOL_PACKET,
             libc::PACKET_FANOUT_DATA,
             std::ptr::from_ref(&fprog).cast(),
-            size_of::<libc::sock_fprog>() as socklen_t,
+            length_of::<libc::sock_fprog>(),
         )
     };
     check(rc)
@@ -103,7 +123,7 @@ pub(super) fn set_fanout_program(fd: &OwnedFd, program: &[libc::sock_filter]) ->
 fn get_option<T: PlainOption>(fd: &OwnedFd, name: c_int) -> io::Result<T> {
     // SAFETY: `PlainOption` is implemented below only for C types that may be all zero bits.
     let mut value: T = unsafe { zeroed() };
-    let mut len = size_of::<T>() as socklen_t;
+    let mut len = length_of::<T>();
     // SAFETY: the kernel writes at most `len` bytes into `value`, which has as many.
     let rc = unsafe {
         libc::getsockopt(
@@ -136,7 +156,7 @@ pub(super) fn fanout_group(fd: &OwnedFd) -> io::Result<u16> {
 
 fn link_address(ifindex: u32, protocol: u16) -> libc::sockaddr_ll {
     libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
+        sll_family: short::AF_PACKET,
         sll_protocol: protocol.to_be(),
         sll_ifindex: ifindex.cast_signed(),
         sll_hatype: 0,
@@ -149,8 +169,8 @@ fn link_address(ifindex: u32, protocol: u16) -> libc::sockaddr_ll {
 /// Binds the socket to an interface, for every protocol.
 #[expect(unsafe_code, reason = "bind(2) with a sockaddr_ll")]
 pub(super) fn bind_to(fd: &OwnedFd, ifindex: u32) -> io::Result<()> {
-    let address = link_address(ifindex, libc::ETH_P_ALL as u16);
-    let len = size_of::<libc::sockaddr_ll>() as socklen_t;
+    let address = link_address(ifindex, short::ETH_P_ALL);
+    let len = length_of::<libc::sockaddr_ll>();
     // SAFETY: `address` is alive for the call and `len` bytes long.
     let rc = unsafe { libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), len) };
     check(rc)
@@ -162,6 +182,15 @@ fn check(rc: c_int) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Whether a receive waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It takes what is there.
+    No,
+    /// It waits for a first frame, a signal, or the socket's time limit.
+    ForOne,
 }
 
 /// Control data, aligned as `struct cmsghdr` wants it.
@@ -196,7 +225,8 @@ impl RecvArrays {
         }
     }
 
-    /// Takes what is queued, at most one frame per buffer, without waiting. `buffers` gives for each
+    /// Takes what is queued, at most one frame per buffer. `wait` says how to wait for the first one (for
+    /// as long as the socket's `SO_RCVTIMEO` says). `buffers` gives for each
     /// frame the room for its virtio-net header and its bytes. What came with each frame is returned.
     ///
     /// # Errors
@@ -206,8 +236,13 @@ impl RecvArrays {
     pub(super) fn receive<'b>(
         &mut self,
         fd: &OwnedFd,
+        wait: Wait,
         buffers: impl Iterator<Item = (&'b mut [u8; vnet::LEN], &'b mut [u8])>,
     ) -> io::Result<&[Received]> {
+        let flags = match wait {
+            Wait::No => libc::MSG_DONTWAIT,
+            Wait::ForOne => libc::MSG_WAITFORONE,
+        };
         let mut frames = 0;
         let rooms = self
             .messages
@@ -235,7 +270,7 @@ impl RecvArrays {
                 fd.as_raw_fd(),
                 self.messages.as_mut_ptr(),
                 frames,
-                libc::MSG_DONTWAIT,
+                flags,
                 std::ptr::null_mut(),
             )
         };
@@ -292,7 +327,7 @@ fn vlan_of(aux: &libc::tpacket_auxdata) -> Option<(u16, u16)> {
     let tpid = if aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0 {
         aux.tp_vlan_tpid
     } else {
-        libc::ETH_P_8021Q as u16
+        short::ETH_P_8021Q
     };
     valid.then_some((tpid, aux.tp_vlan_tci))
 }
@@ -344,7 +379,7 @@ impl SendArrays {
             ];
             let hdr = &mut message.msg_hdr;
             hdr.msg_name = std::ptr::from_mut(address).cast();
-            hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as socklen_t;
+            hdr.msg_namelen = length_of::<libc::sockaddr_ll>();
             hdr.msg_iov = parts.as_mut_ptr();
             hdr.msg_iovlen = parts.len();
             hdr.msg_control = control.0.as_mut_ptr().cast();
@@ -360,7 +395,7 @@ impl SendArrays {
                 libc::sendmmsg(
                     fd.as_raw_fd(),
                     first,
-                    (count - next) as u32,
+                    u32::try_from(count - next).unwrap_or(1),
                     libc::MSG_DONTWAIT,
                 )
             };
@@ -380,7 +415,7 @@ impl SendArrays {
 /// Writes a `SO_MARK` control message; returns the length of the block.
 #[expect(unsafe_code, reason = "control messages are written by pointer")]
 fn write_mark(control: &mut Control<SEND_CONTROL>, mark: u32) -> usize {
-    const MARK: u32 = size_of::<u32>() as u32;
+    const MARK: u32 = length_of::<u32>();
     // SAFETY: the macros only compute sizes.
     let (space, len) = unsafe { (libc::CMSG_SPACE(MARK), libc::CMSG_LEN(MARK)) };
     let header = libc::cmsghdr {

@@ -4,7 +4,7 @@
 //! and never waited for: when it is full the chunk's lines are lost and counted. Written chunks come
 //! back empty, so that a steady stream of events allocates nothing.
 
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 /// Bytes from which on a chunk is handed over before its batch is done.
 pub const CHUNK: usize = 64 * 1024;
@@ -76,10 +76,7 @@ impl EventSink {
         if self.events == 0 {
             return;
         }
-        let fresh = match self.recycled.try_recv() {
-            Ok(bytes) => bytes,
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Vec::new(),
-        };
+        let fresh = self.recycled.try_recv().unwrap_or_default();
         let chunk = Chunk {
             bytes: std::mem::replace(&mut self.bytes, fresh),
             events: std::mem::take(&mut self.events),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use weir_datapath::attachment::Attachment;
 use weir_datapath::kernel::{Kernel, KernelError};
@@ -22,6 +23,7 @@ use crate::lease::Lease;
 use crate::rules::{self, Loaded, RulesError};
 use crate::settings::{Settings, SettingsError};
 use crate::view::View;
+use crate::worker::pulse;
 use crate::worker::{Pool, PoolConfig, PoolError};
 
 /// Why the service cannot start.
@@ -56,6 +58,9 @@ pub(super) enum StartError {
     /// Workers.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// Signal.
+    #[error("cannot install a signal handler: {0}")]
+    Wake(std::io::Error),
     /// Lease.
     #[error("cannot start the thread that renews the lease: {0}")]
     Lease(std::io::Error),
@@ -140,6 +145,18 @@ fn first_view(
     Ok((view, loaded))
 }
 
+fn engine_config(settings: &Settings) -> EngineConfig {
+    let mut config = EngineConfig {
+        midstream: settings.midstream,
+        async_oneside: settings.async_oneside,
+        ..EngineConfig::inline()
+    };
+    let usize_of = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    config.flow.flows = usize_of(u64::from(settings.limits.flows));
+    config.stream.memcap = usize_of(settings.limits.stream_memory);
+    config
+}
+
 type Ended = mpsc::UnboundedReceiver<crate::worker::WorkerError>;
 
 fn start_pool(
@@ -149,14 +166,13 @@ fn start_pool(
     sinks: Vec<EventSink>,
 ) -> Result<(Pool, Ended), StartError> {
     let (tell, ended) = mpsc::unbounded_channel();
+    // Installs the handler that makes the signal interrupt a worker's wait; it stays installed.
+    let wake = SignalKind::from_raw(pulse::WAKE as i32);
+    let _installed = signal(wake).map_err(StartError::Wake)?;
     let config = PoolConfig {
         settings,
         workers: u16::try_from(sinks.len()).unwrap_or(1),
-        engine: EngineConfig {
-            midstream: settings.midstream,
-            async_oneside: settings.async_oneside,
-            ..EngineConfig::inline()
-        },
+        engine: engine_config(settings),
         capture_end,
         view: Arc::clone(view),
         sinks,

@@ -13,6 +13,11 @@ pub struct Limits {
     /// Microseconds that an idle worker looks for the next frame before it sleeps. 0: it sleeps at
     /// once, which costs latency; above, it costs CPU time of others.
     pub spin: u32,
+    /// Flows that one worker follows at once. Its table is reserved at start.
+    pub flows: u32,
+    /// Bytes that one worker keeps of TCP streams at most: what is not yet acknowledged or came out of
+    /// order, and the window that signatures match over.
+    pub stream_memory: u64,
     /// Chunks of events (of at most 64 KiB each) that may wait for the writer.
     pub event_queue: u16,
 }
@@ -22,7 +27,9 @@ impl Default for Limits {
         Self {
             socket_buffer: 64 << 20,
             batch: 32,
-            spin: 20,
+            spin: 0,
+            flows: 65_536,
+            stream_memory: 256 << 20,
             event_queue: 256,
         }
     }
@@ -45,6 +52,18 @@ impl Limits {
         }
         if self.event_queue == 0 {
             return Some("limits.eventQueue is 0: at least 1 is needed".to_owned());
+        }
+        if !(16..=16 << 20).contains(&self.flows) {
+            return Some(format!(
+                "limits.flows is {}: allowed are 16 to 16777216",
+                self.flows
+            ));
+        }
+        if self.stream_memory < 1 << 20 {
+            return Some(format!(
+                "limits.streamMemory is {} bytes: at least 1048576 are needed",
+                self.stream_memory
+            ));
         }
         if self.socket_buffer < 1 << 20 {
             return Some(format!(

@@ -286,6 +286,8 @@ mod tests {
             ("limits: {batch: 0}", "batch"),
             ("limits: {eventQueue: 0}", "eventQueue"),
             ("limits: {socketBuffer: 5}", "socketBuffer"),
+            ("limits: {flows: 3}", "flows"),
+            ("limits: {streamMemory: 3}", "streamMemory"),
             ("outputs: {eve: {to: file}}", "path"),
             ("outputs: {eve: {to: stdout, path: /x}}", "path"),
             ("mode: off", "mode"),

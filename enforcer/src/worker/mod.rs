@@ -38,9 +38,6 @@ pub enum PoolError {
     /// No thread.
     #[error("cannot start a worker thread: {0}")]
     Thread(std::io::Error),
-    /// No event descriptor.
-    #[error("cannot make an event descriptor: {0}; check the limit of open files")]
-    Pulse(#[from] nix::Error),
     /// No random numbers.
     #[error("cannot read /dev/urandom: {0}")]
     Seed(std::io::Error),
@@ -78,8 +75,7 @@ impl Pool {
         config: PoolConfig<'_>,
         ended: impl Fn(WorkerError) + Clone + Send + 'static,
     ) -> Result<Self, PoolError> {
-        let pulses = (0..config.workers).map(|_| Pulse::new().map(Arc::new));
-        let pulses: Vec<Arc<Pulse>> = pulses.collect::<Result<_, _>>()?;
+        let pulses: Vec<Arc<Pulse>> = (0..config.workers).map(|_| Arc::default()).collect();
         let workers = build(config, &pulses)?;
         let mut threads = Vec::with_capacity(workers.len());
         for worker in workers {

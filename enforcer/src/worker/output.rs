@@ -173,7 +173,7 @@ impl Output for WorkerOutput {
     }
 
     fn elsewhere(&mut self, datagram: &Datagram<'_>) -> Steering {
-        let owner = steering::worker_of(datagram.frame, self.others.len());
+        let owner = steering::worker_of_ends(&datagram.ends, self.others.len());
         if owner == self.index {
             return Steering::Here;
         }

@@ -1,39 +1,40 @@
 //! What a worker and the rest of the process tell each other, lock-free on the worker's side.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
+use nix::sys::signal::Signal;
 
 use super::counters::Published;
 
+/// Interrupts a worker's wait for frames. Its default action is none, so that nothing happens where no
+/// handler is installed but that the worker notices a little later.
+pub const WAKE: Signal = Signal::SIGURG;
+
 /// One worker's pulse and mailbox.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pulse {
     beats: AtomicU64,
     stop: AtomicBool,
     lapses: AtomicU64,
     wanted: AtomicU64,
     published: Mutex<Published>,
-    wake: EventFd,
+    /// The worker's thread while it runs.
+    thread: Mutex<Option<Pthread>>,
 }
 
 impl Pulse {
-    /// A pulse that has not beaten yet.
-    ///
-    /// # Errors
-    ///
-    /// When the process has no file descriptors left.
-    pub fn new() -> nix::Result<Self> {
-        Ok(Self {
-            beats: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-            lapses: AtomicU64::new(0),
-            wanted: AtomicU64::new(0),
-            published: Mutex::new(Published::default()),
-            wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
-        })
+    /// The calling thread is the worker's until the guard is dropped.
+    pub fn enter(&self) -> Entered<'_> {
+        self.set_thread(Some(pthread_self()));
+        Entered(self)
+    }
+
+    fn set_thread(&self, thread: Option<Pthread>) {
+        if let Ok(mut place) = self.thread.lock() {
+            *place = thread;
+        }
     }
 
     /// The worker says that it makes progress.
@@ -100,21 +101,23 @@ impl Pulse {
             .unwrap_or_default()
     }
 
-    /// Wakes the worker up from its wait.
+    /// Interrupts the worker's wait for frames. One that is only about to wait notices when its wait is
+    /// over ([`crate::capture::socket::IDLE`]).
     pub fn wake(&self) {
-        // Fails only when 2^64 - 1 wake-ups are pending, in which case it wakes up anyway.
-        let _ = self.wake.write(1);
+        if let Ok(thread) = self.thread.lock()
+            && let Some(thread) = *thread
+        {
+            // Fails only for a thread that has ended, which is not in there.
+            let _ = pthread_kill(thread, WAKE);
+        }
     }
+}
 
-    /// Forgets wake-ups.
-    pub fn woken(&self) {
-        // Nothing to read is no failure: it is non-blocking.
-        let _ = self.wake.read();
-    }
+/// While it lives the worker can be woken up.
+pub struct Entered<'p>(&'p Pulse);
 
-    /// What the worker waits on besides its socket.
-    #[must_use]
-    pub fn wake_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.set_thread(None);
     }
 }

@@ -1,16 +1,15 @@
 //! One worker's loop.
 //!
 //! Takes a batch, judges it frame by frame, sends it on, and starts anew; without frames it looks for
-//! some more microseconds and then sleeps until a frame, a message or [`IDLE`] comes. The clock is read
+//! some more microseconds and then waits until a frame, a message or [`IDLE`](crate::capture::socket::IDLE)
+//! comes. The clock is read
 //! once per batch.
 
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Cache};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use weir_datapath::mark::{self, CaptureMark};
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Timestamp, WireDirection,
@@ -23,12 +22,9 @@ use super::output::{WorkerOutput, destination};
 use super::peek;
 use super::pulse::Pulse;
 use crate::capture::batch::{FrameBatch, Held};
-use crate::capture::socket::{CaptureSocket, Receive};
+use crate::capture::socket::{CaptureSocket, Receive, Wait};
 use crate::settle::{Decision, decide};
 use crate::view::View;
-
-/// Longest sleep. The lease is renewed only for workers that beat, sleeping ones included.
-pub(super) const IDLE: Duration = Duration::from_millis(50);
 
 /// How often time passes for the engine.
 const ADVANCE: Duration = Duration::from_secs(1);
@@ -45,14 +41,6 @@ pub enum WorkerError {
         index: usize,
         /// Why.
         source: std::io::Error,
-    },
-    /// It cannot wait for frames.
-    #[error("worker {index} cannot wait for frames: {source}")]
-    Wait {
-        /// Which worker.
-        index: usize,
-        /// Why.
-        source: nix::Error,
     },
     /// A bug.
     #[error("worker {index} panicked: {message}; this is a bug in weir, please report it")]
@@ -87,28 +75,47 @@ impl Worker {
     ///
     /// When the socket no longer works.
     pub(super) fn run(mut self) -> Result<(), WorkerError> {
+        let pulse = Arc::clone(&self.pulse);
+        let _entered = pulse.enter();
         let mut idle_since: Option<Instant> = None;
         loop {
-            self.pulse.beat();
-            let stopping = self.pulse.stopping();
+            pulse.beat();
+            let stopping = pulse.stopping();
+            let wait = if stopping || self.looks_on(&mut idle_since) {
+                Wait::No
+            } else {
+                Wait::ForOne
+            };
+            let received = self.receive(wait)?;
+            // After the wait, so that what comes is judged by what holds now.
             self.hear();
-            match self.receive()? {
+            match received {
                 Receive::Frames(frames) if frames > 0 => {
                     self.process_batch(frames);
                     idle_since = None;
                 }
                 Receive::Inexpressible => self.output.counters.inexpressible += 1,
                 Receive::Empty | Receive::Frames(_) if stopping => break,
-                Receive::Empty | Receive::Frames(_) => self.idle(&mut idle_since)?,
+                Receive::Empty | Receive::Frames(_) if wait == Wait::No => std::hint::spin_loop(),
+                Receive::Empty | Receive::Frames(_) => self.pass_time(now()),
             }
         }
         self.finish();
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<Receive, WorkerError> {
+    /// True while the worker looks for frames instead of waiting for them.
+    fn looks_on(&self, idle_since: &mut Option<Instant>) -> bool {
+        if self.spin.is_zero() {
+            return false;
+        }
+        let since = idle_since.get_or_insert_with(Instant::now);
+        since.elapsed() < self.spin
+    }
+
+    fn receive(&mut self, wait: Wait) -> Result<Receive, WorkerError> {
         self.socket
-            .receive(&mut self.batch)
+            .receive(&mut self.batch, wait)
             .map_err(|source| WorkerError::Receive {
                 index: self.index,
                 source,
@@ -154,7 +161,7 @@ impl Worker {
 
     fn take_over(&mut self, handover: Handover) {
         let Handover {
-            mut datagram,
+            datagram,
             meta,
             fragments,
         } = handover;
@@ -162,7 +169,7 @@ impl Worker {
         self.output.frame_len = datagram.len();
         let verdict = self
             .engine
-            .process_datagram(&mut datagram, &meta, &mut self.output);
+            .process_datagram(&datagram, &meta, &mut self.output);
         match decide(verdict) {
             Decision::Deliver(_) => {
                 for (frame, meta) in &fragments {
@@ -183,36 +190,6 @@ impl Worker {
             engine: self.engine.counters().clone(),
             events: self.output.sink.counts(),
         });
-    }
-
-    /// Looks on for a while, then sleeps.
-    fn idle(&mut self, idle_since: &mut Option<Instant>) -> Result<(), WorkerError> {
-        if !self.spin.is_zero() {
-            let since = idle_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < self.spin {
-                std::hint::spin_loop();
-                return Ok(());
-            }
-        }
-        let mut fds = [
-            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.pulse.wake_fd(), PollFlags::POLLIN),
-        ];
-        let timeout = PollTimeout::try_from(IDLE).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(source) => {
-                return Err(WorkerError::Wait {
-                    index: self.index,
-                    source,
-                });
-            }
-        }
-        if fds.get(1).is_some_and(|fd| fd.any() == Some(true)) {
-            self.pulse.woken();
-        }
-        self.pass_time(now());
-        Ok(())
     }
 
     fn pass_time(&mut self, now: Timestamp) {
