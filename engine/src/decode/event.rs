@@ -260,6 +260,8 @@ decode_events! {
     UdpLenTooSmall = "udp.hlen_too_small", Undeliverable;
     /// UDP length beyond the packet.
     UdpLenInvalid = "udp.len_invalid", Undeliverable;
+    /// ESP header cut short.
+    EspTooSmall = "esp.pkt_too_small", Informative;
     /// SCTP header cut short.
     SctpTooSmall = "sctp.pkt_too_small", Undeliverable;
 
@@ -293,15 +295,21 @@ decode_events! {
     Gre1HeaderTooBig = "gre.version1_hdr_too_big", Informative;
     /// ERSPAN header cut short.
     ErspanTooSmall = "erspan.header_too_small", Informative;
+    /// More than three VLAN tags in an ERSPAN frame.
+    ErspanTooManyVlans = "erspan.too_many_vlan_layers", Undeliverable;
     /// ERSPAN version that weir does not know.
     ErspanVersion = "erspan.unsupported_version", Informative;
 }
 
 impl DecodeEvent {
-    /// The event of that name, with or without the `decoder.` prefix.
+    /// The event of that name, with or without the `decoder.` prefix; also by names that rules of
+    /// older days use.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let bare = name.strip_prefix("decoder.").unwrap_or(name);
+        if bare == "udp.hlen_invalid" {
+            return Some(Self::UdpLenInvalid);
+        }
         Self::ALL.iter().copied().find(|event| {
             event
                 .name()
@@ -386,6 +394,10 @@ mod tests {
                 Some(*event)
             );
         }
+        assert_eq!(
+            DecodeEvent::from_name("decoder.udp.hlen_invalid"),
+            Some(DecodeEvent::UdpLenInvalid)
+        );
         assert_eq!(DecodeEvent::from_name("ipv4.no_such_event"), None);
     }
 

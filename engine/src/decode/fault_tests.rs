@@ -199,6 +199,8 @@ fn odd_but_unambiguous_packets_are_delivered_with_an_event() {
         ),
         (ipv4(58, &[0; 8]), &["decoder.ipv4.icmpv6"]),
         (ipv4(201, b""), &["decoder.ipv4.unknown_protocol"]),
+        (ipv4(50, &[0; 7]), &["decoder.esp.pkt_too_small"]),
+        (ipv6(50, &[0; 8]), &[]),
         (
             ipv4(6, &tcp(&[2, 3, 5, 0], b"")),
             &["decoder.tcp.opt_invalid_len"],

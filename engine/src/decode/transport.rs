@@ -20,6 +20,8 @@ pub(super) const ICMPV6: u8 = 58;
 const NO_NEXT: u8 = 59;
 const SCTP: u8 = 132;
 
+/// Security parameters index and sequence number (RFC 4303).
+const ESP_HEADER: usize = 8;
 const UDP_HEADER: usize = 8;
 const SCTP_HEADER: usize = 12;
 
@@ -35,7 +37,9 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Step {
         (IGMP, Network::Ipv4) => igmp::decode(packet),
         (protocol, network) => {
             packet.transport = Transport::Other(protocol);
-            if let Some(event) = remark(protocol, network) {
+            let short = protocol == ESP && rest(packet, packet.l4).len() < ESP_HEADER;
+            let event = short.then_some(DecodeEvent::EspTooSmall);
+            if let Some(event) = event.or_else(|| remark(protocol, network)) {
                 packet.events.insert(event);
             }
             Ok(())

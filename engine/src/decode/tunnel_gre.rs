@@ -116,7 +116,7 @@ pub(super) fn carried(packet: &mut Packet<'_>, carried: Carried, at: usize) -> S
         link::TRANSPARENT_ETHERNET => link::ethernet(packet, next),
         ERSPAN if carried.sequenced => erspan2(packet, next),
         // Type I has no header of its own.
-        ERSPAN => link::ethernet(packet, next),
+        ERSPAN => mirrored(packet, next),
         // PPTP acknowledgements carry nothing.
         link::PPP if rest(packet, next).is_empty() => link::other(packet, next),
         link::PPP => ppp::hdlc(packet, next),
@@ -129,10 +129,18 @@ fn erspan2(packet: &mut Packet<'_>, at: usize) -> Step {
         .first_chunk::<ERSPAN_HEADER>()
         .ok_or(DecodeEvent::ErspanTooSmall);
     let event = match header {
-        Ok(header) if header[0] >> 4 == 1 => return link::ethernet(packet, at + ERSPAN_HEADER),
+        Ok(header) if header[0] >> 4 == 1 => return mirrored(packet, at + ERSPAN_HEADER),
         Ok(_) => DecodeEvent::ErspanVersion,
         Err(event) => event,
     };
     packet.events.insert(event);
     link::other(packet, at)
+}
+
+/// The mirrored frame at `at`.
+fn mirrored(packet: &mut Packet<'_>, at: usize) -> Step {
+    link::ethernet(packet, at).map_err(|event| match event {
+        DecodeEvent::VlanTooManyLayers => DecodeEvent::ErspanTooManyVlans,
+        other => other,
+    })
 }

@@ -126,6 +126,14 @@ fn wrong_tunnel_headers_are_events_of_the_outer_packet() {
 }
 
 #[test]
+fn a_mirrored_frame_with_too_many_tags_is_undeliverable() {
+    let tags = ethernet(0x8100, &[0, 1, 0x81, 0].repeat(4));
+    let frame = ipv4(47, &[&[0, 0, 0x88, 0xbe][..], &tags].concat());
+    let (inner, _) = carried(&frame);
+    assert!(matches!(inner, Some(Err(DecodeEvent::ErspanTooManyVlans))));
+}
+
+#[test]
 fn tunnels_nest_to_a_limit_and_no_further() {
     let mut frame = ipv4(17, &udp(9, 99, b"core"));
     for _ in 0..=MAX_TUNNEL_DEPTH {

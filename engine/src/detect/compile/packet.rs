@@ -120,12 +120,12 @@ fn event(name: &str, prefix: &str, value: &str) -> Result<PacketTest, String> {
     } else {
         format!("{prefix}.{value}")
     };
-    let known = DecodeEvent::from_name(&full).is_some()
-        || StreamEvent::ALL.iter().any(|event| event.name() == full);
-    if !known {
-        return Err(format!("no event of the name `{full}` is ever raised"));
+    let decode = DecodeEvent::from_name(&full).map(DecodeEvent::name);
+    let stream = || StreamEvent::ALL.iter().map(|event| event.name());
+    match decode.or_else(|| stream().find(|known| *known == full)) {
+        Some(known) => Ok(PacketTest::Event(known.into())),
+        None => Err(format!("no event of the name `{full}` is ever raised")),
     }
-    Ok(PacketTest::Event(full.into_boxed_str()))
 }
 
 /// `tos` writes hexadecimal as `x12`.
