@@ -125,10 +125,21 @@ impl Keeper {
         if self.renewed.is_none_or(|at| now - at >= LEASE) {
             self.watch.tell_lapse();
             state.gaps.fetch_add(1, Ordering::Relaxed);
+            if let Some(at) = self.renewed {
+                log::warn!(
+                    "the lease had lapsed: not renewed for {} ms, fail modes decided meanwhile",
+                    (now - at).as_millis()
+                );
+            }
         }
         match self.kernel.renew_lease(LEASE) {
             Ok(()) => {
+                // The kernel counts from the renewal's end; from its start is the safe side.
                 self.renewed = Some(now);
+                let took = now.elapsed();
+                if took > PERIOD {
+                    log::warn!("renewing the lease took {} ms", took.as_millis());
+                }
                 state.renewed.fetch_add(1, Ordering::Relaxed);
                 state.held.store(true, Ordering::Relaxed);
             }
