@@ -31,16 +31,18 @@ install_packages() {
   local policy=/usr/sbin/policy-rc.d made=
   if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; made=1; fi
   local status=0
-  { apt_get install "${missing[@]}" || { apt_get update && apt_get install "${missing[@]}"; }; } || status=$?
+  # On a fresh machine there are no package lists yet, or old ones.
+  { apt_get install "${missing[@]}" 2>/dev/null || { apt_get update && apt_get install "${missing[@]}"; }; } || status=$?
   [ -z "$made" ] || rm -f "$policy"
   [ "$status" = 0 ] || die "apt-get could not install: ${missing[*]}"
 }
 
+# Quiet unless it fails.
 apt_get() {
-  local verb=$1; shift
+  local verb=$1 said; shift
   local options=(-qq)
   [ "$verb" = install ] && options+=(-y --no-install-recommends)
-  DEBIAN_FRONTEND=noninteractive apt-get "$verb" "${options[@]}" "$@" >&2
+  said=$(DEBIAN_FRONTEND=noninteractive apt-get "$verb" "${options[@]}" "$@" 2>&1 </dev/null) || { note "$said"; return 1; }
 }
 
 # A Rust toolchain of at least $RUST_VERSION: the one that is there, or the distribution's rustup.

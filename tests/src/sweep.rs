@@ -4,24 +4,33 @@
 //! test runs side by side do not disturb each other.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Once;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::command::Run;
 use crate::netns;
 use crate::scratch::{PREFIX, owner};
 
 /// File in a scratch directory that names a process started by the test: `<pid> <start time>`.
 pub(crate) const PROCESS_FILE_SUFFIX: &str = ".process";
 
+/// Where tests put what needs short paths: container runtimes.
+pub const RUN: &str = "/run";
+
 static SWEPT: Once = Once::new();
 
 /// Sweeps once per test process.
 pub fn once() {
     SWEPT.call_once(|| {
+        for directory in leftovers(&entries(Path::new(RUN))) {
+            take_down_runtime(&directory);
+            let _removed = fs::remove_dir_all(&directory);
+        }
         for directory in leftovers(&entries(&std::env::temp_dir())) {
             stop_processes(&directory);
             let _removed = fs::remove_dir_all(&directory);
@@ -39,7 +48,7 @@ pub(crate) fn start_time(pid: u32) -> Option<String> {
     after_name.split_whitespace().nth(19).map(str::to_owned)
 }
 
-fn leftovers(paths: &[std::path::PathBuf]) -> Vec<std::path::PathBuf> {
+fn leftovers(paths: &[PathBuf]) -> Vec<PathBuf> {
     paths
         .iter()
         .filter(|path| {
@@ -51,7 +60,7 @@ fn leftovers(paths: &[std::path::PathBuf]) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
-fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
+fn entries(directory: &Path) -> Vec<PathBuf> {
     fs::read_dir(directory)
         .into_iter()
         .flatten()
@@ -61,6 +70,15 @@ fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
                 .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
         })
         .collect()
+}
+
+/// Ends the containerd of a killed test, with its pods.
+fn take_down_runtime(directory: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/runtime/containerd");
+    let down = Run::new(Command::new(script).arg("down").arg(directory)).finish();
+    if let Err(error) = down {
+        eprintln!("cannot take down {}: {error:#}", directory.display());
+    }
 }
 
 fn stop_processes(directory: &Path) {

@@ -206,7 +206,7 @@ struct Containerd {
 impl Containerd {
     fn up(node: &Node, weir: &Value) -> Result<Self> {
         // Not in the node's scratch directory: containerd's socket paths are limited to 104 bytes.
-        let directory = Path::new("/run").join(node.ns.name());
+        let directory = Path::new(weir_tests::sweep::RUN).join(node.ns.name());
         let runtime = Self {
             socket: directory
                 .join("state/containerd.sock")
