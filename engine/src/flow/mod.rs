@@ -12,6 +12,8 @@ mod lists;
 mod related;
 mod state;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use class::Class;
 pub use direction::client;

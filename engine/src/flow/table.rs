@@ -12,6 +12,10 @@ use super::limits::{FlowExceptionPolicy, FlowLimits};
 use super::lists::Lists;
 use super::state::{EndReason, Flow};
 
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
+
 /// "No slot".
 const NONE: u32 = u32::MAX;
 /// Flow ids are below this, so that every JSON reader keeps them exact.
