@@ -27,6 +27,8 @@ pub struct Entry {
     pub attachment: Attachment,
     /// Its policy.
     pub policy: Effective,
+    /// How its frames are judged where the other end has no policy.
+    judgement: Judgement,
     identity: PodIdentity,
 }
 
@@ -46,16 +48,24 @@ impl Snapshot {
     /// address (a DEL was lost), the later one in the list has it.
     #[must_use]
     pub fn new(records: Vec<Attachment>, settings: &Settings, node: &str) -> Self {
+        let policies: Vec<Effective> = records
+            .iter()
+            .map(|attachment| policy::effective(attachment, settings))
+            .collect();
+        let combinations = policy::combinations(&policies);
         let entries: Vec<Entry> = records
             .into_iter()
-            .map(|attachment| Entry {
-                policy: policy::effective(&attachment, settings),
+            .zip(policies)
+            .map(|(attachment, policy)| Entry {
+                judgement: Judgement {
+                    mode: policy::engine_mode(policy.mode),
+                    rules: policy::index_of(&combinations, &policy.rule_sets),
+                },
                 identity: identity(&attachment, node),
+                policy,
                 attachment,
             })
             .collect();
-        let policies: Vec<Effective> = entries.iter().map(|e| e.policy.clone()).collect();
-        let combinations = policy::combinations(&policies);
         let default = Judgement {
             mode: policy::engine_mode(settings.mode.unwrap_or_default()),
             rules: RuleSetId(0),
@@ -76,8 +86,10 @@ impl Snapshot {
                 snapshot.by_address.insert(address, index);
             }
         }
-        let mut own = snapshot.entries.iter().map(|entry| snapshot.own(entry));
-        snapshot.uniform = own.all(|judgement| judgement == default);
+        snapshot.uniform = snapshot
+            .entries
+            .iter()
+            .all(|entry| entry.judgement == default);
         snapshot
     }
 
@@ -110,7 +122,7 @@ impl Snapshot {
         let other = peer().and_then(|address| self.entry(self.by_address.get(&address)));
         match other {
             Some(other) => self.between(entry, other),
-            None => self.own(entry),
+            None => entry.judgement,
         }
     }
 
@@ -118,20 +130,13 @@ impl Snapshot {
         index.and_then(|&index| self.entries.get(index))
     }
 
-    fn own(&self, entry: &Entry) -> Judgement {
-        Judgement {
-            mode: policy::engine_mode(entry.policy.mode),
-            rules: policy::index_of(&self.combinations, &entry.policy.rule_sets),
-        }
-    }
-
     fn between(&self, a: &Entry, b: &Entry) -> Judgement {
-        if a.policy == b.policy {
-            return self.own(a);
+        if a.judgement == b.judgement {
+            return a.judgement;
         }
         let mode: Mode = a.policy.mode.max(b.policy.mode);
-        let rules = if a.policy.rule_sets == b.policy.rule_sets {
-            policy::index_of(&self.combinations, &a.policy.rule_sets)
+        let rules = if a.judgement.rules == b.judgement.rules {
+            a.judgement.rules
         } else {
             policy::union_index(&self.combinations, &a.policy.rule_sets, &b.policy.rule_sets)
         };

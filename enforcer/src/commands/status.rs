@@ -27,7 +27,9 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let settings = args.settings.load()?;
     let status = match client::ask(&settings.run_dir, Command::Status) {
         Ok(status) => status,
-        Err(absent @ ClientError::Absent { .. }) => without_enforcer(&settings, &absent),
+        Err(absent @ (ClientError::Absent { .. } | ClientError::Broken { .. })) => {
+            without_enforcer(&settings, &absent)
+        }
         Err(error) => return Err(error.into()),
     };
     if args.json {

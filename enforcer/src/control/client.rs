@@ -9,8 +9,11 @@ use serde_json::Value;
 
 use super::{Command, Request, socket_path};
 
-/// How long an answer may take: a reload compiles all rules.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an answer may take, but for a reload.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a reload may take: it compiles all rules.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(180);
 
 /// Largest answer that is read.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -27,7 +30,7 @@ pub enum ClientError {
         source: std::io::Error,
     },
     /// The connection broke.
-    #[error("the enforcer on {path} did not answer: {source}", path = path.display())]
+    #[error("the enforcer on {path} did not answer: {source}; does it hang?", path = path.display())]
     Broken {
         /// The socket.
         path: PathBuf,
@@ -76,7 +79,11 @@ pub fn ask(run_dir: &Path, command: Command) -> Result<Value, ClientError> {
 }
 
 fn talk(mut stream: UnixStream, command: Command) -> std::io::Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let patience = match command {
+        Command::Reload => RELOAD_PATIENCE,
+        Command::Ping | Command::Status => PATIENCE,
+    };
+    stream.set_read_timeout(Some(patience))?;
     let mut request = serde_json::to_vec(&Request { command })?;
     request.push(b'\n');
     stream.write_all(&request)?;
