@@ -1,0 +1,143 @@
+//! The signatures that a packet is to be tested with.
+
+use super::Round;
+
+use crate::app_layer::Recognition;
+use crate::detect::{RuleSet, StreamView};
+use crate::event::FlowDirection;
+use crate::packet::Transport;
+
+impl Round<'_> {
+    pub(super) fn collect(&mut self, rules: &RuleSet) {
+        let groups = &rules.groups;
+        for event in self.inspection.events {
+            for &index in groups.event(event) {
+                self.candidates.add_packet(index);
+            }
+        }
+        let packet = self.inspection.packet;
+        if !packet.is_ip() {
+            return;
+        }
+        self.collect_addresses(rules);
+        self.collect_recognition(rules);
+        let (source, destination) = packet.ports();
+        let payload = packet.payload();
+        let layers = groups.packet(packet.transport, self.direction());
+        for group in layers.groups(source, destination) {
+            for &index in group.always() {
+                self.candidates.add_packet(index);
+            }
+            group.scan(payload, |index, _| self.candidates.add_packet(index));
+        }
+        if matches!(packet.transport, Transport::Tcp(_)) {
+            match self.inspection.stream {
+                Some(view) if view.fresh_from < view.bytes.len() => {
+                    self.collect_stream(rules, &view)
+                }
+                Some(_) => {}
+                None => self.collect_stream_from_packet(rules, payload),
+            }
+        }
+    }
+
+    /// Signatures on addresses alone: once for each direction of a flow.
+    fn collect_addresses(&mut self, rules: &RuleSet) {
+        let half = usize::from(self.direction() == Some(FlowDirection::ToClient));
+        if let (Some(_), Some(flow)) = (self.inspection.flow, self.store.flow.as_deref_mut())
+            && std::mem::replace(&mut flow.addresses_seen[half], true)
+        {
+            return;
+        }
+        for &index in rules.groups.addresses(self.inspection.packet.transport) {
+            self.candidates.add_packet(index);
+        }
+    }
+
+    /// Signatures on the application protocol alone: once a flow, when it is settled.
+    fn collect_recognition(&mut self, rules: &RuleSet) {
+        let app = self.inspection.app;
+        let settled = app.is_some_and(|app| app.recognition() != Recognition::Pending);
+        let Some(flow) = self.store.flow.as_deref_mut().filter(|_| settled) else {
+            return;
+        };
+        if std::mem::replace(&mut flow.protocol_seen, true) {
+            return;
+        }
+        for &index in rules.groups.recognition() {
+            self.candidates.add_packet(index);
+        }
+    }
+
+    /// Searches the fresh bytes, and as many old ones as a fast pattern may reach back to. Signatures
+    /// whose fast pattern lies further back are pending in the flow.
+    fn collect_stream(&mut self, rules: &RuleSet, view: &StreamView<'_>) {
+        let half = usize::from(self.direction() == Some(FlowDirection::ToClient));
+        let mut whole = false;
+        if let Some(flow) = self.store.flow.as_deref_mut() {
+            let pending = &mut flow.pending[half];
+            whole = pending.overflowed;
+            if whole {
+                pending.clear();
+            }
+            for id in pending.live(view.window_offset) {
+                self.candidates.add_stream(id.0, 0);
+            }
+        }
+        let (source, destination) = self.inspection.packet.ports();
+        let layers = rules.groups.stream(self.direction());
+        for group in layers.groups(source, destination) {
+            for &index in group.always() {
+                self.candidates.add_stream(index, 0);
+            }
+            let from = if whole {
+                0
+            } else {
+                view.fresh_from.saturating_sub(group.overlap())
+            };
+            let bytes = view.bytes.get(from..).unwrap_or_default();
+            group.scan(bytes, |index, end| {
+                self.candidates.add_stream(index, from.saturating_add(end));
+            });
+        }
+    }
+
+    fn collect_stream_from_packet(&mut self, rules: &RuleSet, payload: &[u8]) {
+        let (source, destination) = self.inspection.packet.ports();
+        let layers = rules.groups.stream(self.direction());
+        for group in layers.groups(source, destination) {
+            for &index in group.always() {
+                self.candidates.add_packet(index);
+            }
+            group.scan(payload, |index, _| self.candidates.add_packet(index));
+        }
+    }
+
+    /// Searches the transactions in which the packet's direction has moved on.
+    pub(super) fn collect_transactions(&mut self, rules: &RuleSet) {
+        let (Some(app), Some(flow), Some(direction)) = (
+            self.inspection.app,
+            self.store.flow.as_deref_mut(),
+            self.inspection.flow.map(|flow| flow.direction),
+        ) else {
+            return;
+        };
+        let Recognition::Known(protocol) = app.recognition() else {
+            return;
+        };
+        let mut transactions = app.transactions().peekable();
+        if let Some(oldest) = transactions.peek() {
+            flow.transactions.retire(oldest.id());
+        }
+        for (index, transaction) in (0..).zip(transactions) {
+            let memory = flow.transactions.of(transaction.id());
+            let found = |id| self.transactions.push((id, index));
+            let at = (transaction, memory);
+            rules
+                .application
+                .collect((protocol, direction), at, self.work, found);
+        }
+        self.transactions.sort_unstable();
+        self.transactions.dedup();
+    }
+}

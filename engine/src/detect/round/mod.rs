@@ -1,0 +1,109 @@
+//! One packet's round through the signatures: collect candidates, test them in order, act.
+
+mod act;
+mod collect;
+mod test;
+
+use weir_policies::rule::ast::Action;
+
+use crate::detect::candidates::{Candidates, Found};
+use crate::detect::detector::DetectCounters;
+use crate::detect::evaluate::{StateStore, Work, apply_changes};
+use crate::detect::outcome::Weight;
+use crate::detect::state::Thresholds;
+use crate::detect::{Hit, Inspection, Outcome, SignatureId};
+use crate::event::FlowDirection;
+
+/// Everything that one packet's inspection touches.
+pub(super) struct Round<'a> {
+    pub(super) inspection: &'a Inspection<'a>,
+    pub(super) candidates: &'a mut Candidates,
+    /// Signatures to be tested with transactions, and which by its place among those at hand.
+    pub(super) transactions: &'a mut Vec<(SignatureId, usize)>,
+    pub(super) work: &'a mut Work,
+    pub(super) thresholds: &'a mut Thresholds,
+    pub(super) counters: &'a mut DetectCounters,
+    pub(super) store: StateStore<'a>,
+}
+
+/// How far a round has come through the candidates of the packet and of transactions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    packet: usize,
+    transaction: usize,
+}
+
+/// What a candidate is to be tested with.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// The packet: where it was found, and where its fast pattern ends.
+    Packet(Found, usize),
+    /// The transaction at that place.
+    Transaction(usize),
+}
+
+impl Round<'_> {
+    /// Inspects the packet; the outcome must be empty.
+    pub(super) fn run(&mut self, outcome: &mut Outcome) {
+        let (rules, mut tally) = outcome.parts();
+        self.candidates.clear();
+        self.transactions.clear();
+        if !self.inspection.again {
+            self.collect(rules);
+        }
+        self.candidates.sort();
+        self.collect_transactions(rules);
+        let mut position = Position::default();
+        while let Some((id, target)) = self.next(&mut position) {
+            let Some(program) = rules.program(id) else {
+                continue;
+            };
+            self.counters.evaluated += 1;
+            let source = match target {
+                Target::Packet(found, end) => self.test(id, program, (found, end)),
+                Target::Transaction(index) => self.test_transaction(id, program, index),
+            };
+            let Some(source) = source else {
+                continue;
+            };
+            self.counters.matched += 1;
+            apply_changes(program, &mut self.store);
+            let decision = self.decide(program);
+            let weight = Weight::new(program.action, rules.signature(id).priority, id);
+            let drops = decision.act && matches!(program.action, Action::Drop | Action::Reject(_));
+            if program.alerts && decision.alert {
+                let hit = Hit {
+                    signature: id,
+                    source,
+                    drops,
+                };
+                tally.push(weight, hit);
+            }
+            if decision.act && self.act(program, (id, source), tally.effect) {
+                break;
+            }
+        }
+        self.remember(rules, *tally.effect);
+    }
+
+    /// The next candidate, of the packet or of a transaction, in evaluation order.
+    fn next(&self, position: &mut Position) -> Option<(SignatureId, Target)> {
+        let packet = self.candidates.get(position.packet);
+        let transaction = self.transactions.get(position.transaction);
+        match (packet, transaction) {
+            (Some((id, found, end)), of) if of.is_none_or(|(other, _)| id <= *other) => {
+                position.packet += 1;
+                Some((id, Target::Packet(found, end)))
+            }
+            (_, Some((id, index))) => {
+                position.transaction += 1;
+                Some((*id, Target::Transaction(*index)))
+            }
+            _ => None,
+        }
+    }
+
+    fn direction(&self) -> Option<FlowDirection> {
+        self.inspection.flow.map(|flow| flow.direction)
+    }
+}

@@ -1,0 +1,149 @@
+//! One signature against the packet, or against a transaction.
+
+use super::Round;
+
+use crate::app_layer::Recognition;
+use crate::detect::application::{self, Answer};
+use crate::detect::buffers::Buffers;
+use crate::detect::candidates::Found;
+use crate::detect::evaluate::{
+    Subject, chains_match, header_matches, packet_tests_match, state_matches,
+};
+use crate::detect::program::{Chains, Program, Scan};
+use crate::detect::{FlowState, HitSource, SignatureId};
+use crate::event::FlowDirection;
+
+impl Round<'_> {
+    /// Whether a signature matches, and where.
+    pub(super) fn test(
+        &mut self,
+        id: SignatureId,
+        program: &Program,
+        (found, end): (Found, usize),
+    ) -> Option<HitSource> {
+        if !header_matches(program, self.inspection) {
+            return None;
+        }
+        let source = self.test_all(program, found);
+        self.keep_pending(id, program, (source.is_some(), end));
+        source
+    }
+
+    fn test_all(&mut self, program: &Program, found: Found) -> Option<HitSource> {
+        if !packet_tests_match(program, self.inspection) || !state_matches(program, &mut self.store)
+        {
+            return None;
+        }
+        let source = match &program.payload {
+            Some(chains) => self.test_payload(program, chains, found)?,
+            None => HitSource::Packet { offset: 0 },
+        };
+        let buffers = Buffers {
+            packet: self.inspection.packet,
+        };
+        for tests in &program.buffers {
+            let subject = Subject {
+                bytes: buffers.bytes(tests.buffer)?,
+                fresh_from: None,
+            };
+            chains_match(&tests.tests, subject, self.work)?;
+        }
+        Some(source)
+    }
+
+    fn test_payload(
+        &mut self,
+        program: &Program,
+        chains: &Chains,
+        found: Found,
+    ) -> Option<HitSource> {
+        if found != Found::Packet
+            && let Some(view) = self.inspection.stream
+            && (!chains.anchored || view.window_offset == 0)
+        {
+            let subject = Subject {
+                bytes: view.bytes,
+                fresh_from: Some(view.fresh_from),
+            };
+            if let Some(offset) = chains_match(chains, subject, self.work) {
+                return Some(HitSource::Stream { offset });
+            }
+        }
+        let payload = self.inspection.packet.payload();
+        if found == Found::Stream || program.scan == Scan::StreamOnly || payload.is_empty() {
+            return None;
+        }
+        let subject = Subject {
+            bytes: payload,
+            fresh_from: None,
+        };
+        let offset = chains_match(chains, subject, self.work)?;
+        Some(HitSource::Packet { offset })
+    }
+
+    /// A stream signature whose fast pattern was met but which did not match may match when more of the
+    /// stream comes; one that matched starts anew.
+    fn keep_pending(&mut self, id: SignatureId, program: &Program, (matched, end): (bool, usize)) {
+        let chains = program.payload.as_ref();
+        let pattern = chains.and_then(|chains| chains.fast_pattern.as_ref());
+        let (Some(view), Some(flow), Some(pattern)) = (
+            self.inspection.stream,
+            self.store.flow.as_deref_mut(),
+            pattern,
+        ) else {
+            return;
+        };
+        let half = usize::from(
+            self.inspection.flow.map(|flow| flow.direction) == Some(FlowDirection::ToClient),
+        );
+        let pending = &mut flow.pending[half];
+        if matched {
+            pending.remove(id);
+        } else if end > 0 && !pattern.whole {
+            let end = u64::try_from(end).unwrap_or(u64::MAX);
+            pending.add(id, view.window_offset.saturating_add(end));
+        }
+    }
+
+    /// Whether a signature matches a transaction, for the first time.
+    pub(super) fn test_transaction(
+        &mut self,
+        id: SignatureId,
+        program: &Program,
+        index: usize,
+    ) -> Option<HitSource> {
+        let application = program.application.as_ref()?;
+        let app = self.inspection.app?;
+        let Recognition::Known(protocol) = app.recognition() else {
+            return None;
+        };
+        let transaction = app.transactions().nth(index)?;
+        let half = application::side(self.direction()?);
+        let fired = |flow: &mut FlowState| flow.transactions.of(transaction.id()).has_fired(id);
+        if self.store.flow.as_deref_mut().is_none_or(fired)
+            || !header_matches(program, self.inspection)
+        {
+            return None;
+        }
+        let answer = match self.test_all(program, Found::Both) {
+            Some(_) => application::test(application, (protocol, transaction), self.work),
+            None => Answer::Later,
+        };
+        let memory = self
+            .store
+            .flow
+            .as_deref_mut()?
+            .transactions
+            .of(transaction.id());
+        match answer {
+            Answer::Now => memory.fire(id),
+            Answer::Later if application.transactional => {
+                memory.wait(half, id);
+                memory.wait(1 - half, id);
+            }
+            Answer::Later => memory.wait(half, id),
+            Answer::Never => {}
+        }
+        (answer == Answer::Now).then_some(HitSource::Transaction)
+    }
+}
