@@ -286,6 +286,8 @@ pub(super) struct Chains {
     pub(super) anchored: bool,
     /// Some test reads bytes; without one, the absence of bytes is all that is asked for.
     pub(super) reads: bool,
+    /// `absent`
+    pub(super) absent: Option<Absent>,
 }
 
 /// The fast pattern of a signature.
@@ -310,6 +312,15 @@ pub(super) struct Chain {
 pub(super) struct BufferTests {
     pub(super) buffer: super::buffers::BufferId,
     pub(super) tests: Chains,
+}
+
+/// `absent`: what is asked of a buffer that may not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It must not be there.
+    Only,
+    /// It is not there, or the tests match.
+    OrElse,
 }
 
 /// A number, or a variable by index.

@@ -2,6 +2,7 @@
 
 use weir_policies::rule::ast::{FlowDirection as RuleDirection, Written};
 
+use super::dates::date_test;
 use super::{Application, BufferCondition, NumberCondition, side};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
 use crate::detect::matcher::parse_number_test;
@@ -32,6 +33,18 @@ pub(in crate::detect) fn transports(protocols: &[ProtocolId]) -> [bool; 2] {
     [any(Transports::Tcp), any(Transports::Udp)]
 }
 
+/// Numbers that rules may write as dates.
+const DATES: &[&str] = &["tls.cert_notbefore", "tls.cert_notafter"];
+
+/// The keyword behind an older name of it.
+fn canonical(keyword: &str) -> &str {
+    match keyword {
+        "tls_cert_notbefore" => "tls.cert_notbefore",
+        "tls_cert_notafter" => "tls.cert_notafter",
+        other => other,
+    }
+}
+
 impl ApplicationDraft {
     pub(in crate::detect) fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.numbers.is_empty() && self.events.is_empty()
@@ -43,7 +56,8 @@ impl ApplicationDraft {
         if written.keyword == "app-layer-event" {
             return Some(self.event(value));
         }
-        let (protocol, spec) = app_layer::number(&written.keyword)?;
+        let keyword = canonical(&written.keyword);
+        let (protocol, spec) = app_layer::number(keyword)?;
         Some(self.number(protocol, spec, value))
     }
 
@@ -66,7 +80,11 @@ impl ApplicationDraft {
             keyword: spec.keyword,
             direction: spec.direction,
             progress: spec.progress,
-            test: parse_number_test(&value, u64::MAX)?,
+            test: if DATES.contains(&spec.keyword) {
+                date_test(&value)?
+            } else {
+                parse_number_test(&value, u64::MAX)?
+            },
         });
         Ok(())
     }

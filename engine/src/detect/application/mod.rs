@@ -10,6 +10,7 @@
 //! - [`test`]: one signature against one transaction.
 
 mod compile;
+mod dates;
 mod group;
 mod memory;
 mod test;

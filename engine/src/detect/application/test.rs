@@ -4,6 +4,7 @@ use super::{Application, BufferCondition, NumberCondition};
 use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
 use crate::detect::evaluate::{Subject, Work, chains_match};
 use crate::detect::matcher::number_matches;
+use crate::detect::program::Absent;
 
 /// What the transaction says to a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,11 +77,13 @@ fn buffer(
     work: &mut Work,
 ) -> Answer {
     let mut best = Answer::Never;
+    let (mut there, mut over) = (false, true);
     for id in condition.ids.iter().filter(|id| id.protocol() == protocol) {
         let spec = id.spec();
         let progress = transaction.progress(spec.direction);
         if progress < spec.progress {
             best = best.max(Answer::Later);
+            over = false;
             continue;
         }
         let ended = progress >= protocol.protocol().complete(spec.direction);
@@ -88,6 +91,10 @@ fn buffer(
         let mut all_here = !streaming || ended;
         for bytes in (0..).map_while(|index| transaction.buffer(*id, index)) {
             all_here &= bytes.complete;
+            there = true;
+            if condition.tests.absent == Some(Absent::Only) {
+                return Answer::Never;
+            }
             let answer = if condition.needs_end && !bytes.complete {
                 Answer::Later
             } else if matches(condition, &bytes, work) {
@@ -99,7 +106,11 @@ fn buffer(
         }
         if !all_here {
             best = best.max(Answer::Later);
+            over = false;
         }
+    }
+    if condition.tests.absent.is_some() && !there && over {
+        return Answer::Now;
     }
     best
 }

@@ -61,7 +61,7 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
-    "ack", "alert", "app-layer-event", "app-layer-protocol", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
+    "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
     "byte_math", "byte_test", "classtype", "content", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",

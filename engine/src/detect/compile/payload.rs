@@ -10,7 +10,7 @@ use super::fast_pattern;
 use super::variables::VariableNames;
 use crate::detect::matcher::{Literal, Regular, RegularFlags, parse_number_test};
 use crate::detect::program::{
-    Base64Test, Chain, Chains, ContentTest, JumpOrigin, MAX_TESTS, PcreTest, Test, Value,
+    Absent, Base64Test, Chain, Chains, ContentTest, JumpOrigin, MAX_TESTS, PcreTest, Test, Value,
 };
 
 /// Compiled expressions by text and flags: many rules share theirs.
@@ -37,6 +37,7 @@ pub(super) struct BufferBuilder {
     patterns: Vec<fast_pattern::Candidate>,
     /// What stands behind the last `base64_decode`.
     decoded: Option<(usize, Box<BufferBuilder>)>,
+    absent: Option<Absent>,
 }
 
 impl BufferBuilder {
@@ -136,9 +137,19 @@ impl BufferBuilder {
                 absolute: true,
             }),
             "base64_decode" => return Some(self.base64(value)),
+            "absent" => return Some(self.absence(value)),
             _ => return None,
         };
         Some(option.and_then(|option| self.push(Item::of(option))))
+    }
+
+    fn absence(&mut self, value: &str) -> Result<(), String> {
+        self.absent = Some(match value {
+            "" => Absent::Only,
+            "or_else" => Absent::OrElse,
+            other => return Err(format!("`{other}` is not `or_else`")),
+        });
+        Ok(())
     }
 
     fn base64(&mut self, value: &str) -> Result<(), String> {
@@ -222,9 +233,12 @@ impl BufferBuilder {
         };
         Ok(Chains {
             chains: chains.into_iter().map(chain).collect(),
-            fast_pattern: fast_pattern::choose(self.patterns, single),
+            // A buffer that is not there holds no pattern.
+            fast_pattern: fast_pattern::choose(self.patterns, single)
+                .filter(|_| self.absent.is_none()),
             anchored,
             reads,
+            absent: self.absent,
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::detect::candidates::Found;
 use crate::detect::evaluate::{
     Subject, chains_match, header_matches, packet_tests_match, state_matches,
 };
-use crate::detect::program::{Chains, Program, Scan};
+use crate::detect::program::{Absent, BufferTests, Chains, Program, Scan};
 use crate::detect::{FlowState, HitSource, SignatureId};
 use crate::event::FlowDirection;
 
@@ -41,12 +41,14 @@ impl Round<'_> {
         let buffers = Buffers {
             packet: self.inspection.packet,
         };
-        for tests in &program.buffers {
-            let subject = Subject {
-                bytes: buffers.bytes(tests.buffer)?,
-                fresh_from: None,
-            };
-            chains_match(&tests.tests, subject, self.work)?;
+        for BufferTests { buffer, tests } in &program.buffers {
+            match (buffers.bytes(*buffer), tests.absent) {
+                (None, Some(_)) => {}
+                (None, None) | (Some(_), Some(Absent::Only)) => return None,
+                (Some(bytes), _) => {
+                    chains_match(tests, Subject::whole(bytes), self.work)?;
+                }
+            }
         }
         Some(source)
     }

@@ -251,3 +251,13 @@ fn events_meet_the_rules_that_name_them() {
     lab.view = None;
     assert_eq!(lab.packet(&[0x45, 0]), [1]);
 }
+
+#[test]
+fn the_segment_that_completes_the_handshake_is_part_of_it_unless_it_brings_data() {
+    let text = "alert tcp any any -> any any (flow:established; sid:1;)\n\
+        alert tcp any any -> any any (flow:not_established; sid:2;)";
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.packet(&request(b"")), [2]);
+    assert_eq!(lab.packet(&request(b"")), [1]);
+    assert_eq!(Lab::new(text).packet(&request(b"data")), [1]);
+}

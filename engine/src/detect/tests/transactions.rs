@@ -151,3 +151,45 @@ fn what_can_never_match_is_refused() {
     let rule = r#"alert dns any any => any any (content:"a"; sid:1;)"#;
     assert!(refused(rule).contains("=>"));
 }
+
+#[test]
+fn absent_asks_for_a_buffer_that_is_not_there() {
+    let text = r#"alert dns any any -> any any (flow:to_server; dns.answers.rrname; absent; sid:1;)
+        alert dns any any -> any any (flow:to_server; dns.query; absent; sid:2;)
+        alert dns any any -> any any (flow:to_server; dns.query; absent:or_else; content:!"evil"; sid:3;)
+        alert udp any any -> any any (tcp.hdr; absent; sid:4;)
+        alert udp any any -> any any (udp.hdr; absent:or_else; content:"|00 35|"; sid:5;)"#;
+    assert_eq!(
+        Lab::new(text).datagram(ToServer, &question(&["good"])),
+        [1, 3, 4, 5]
+    );
+    assert_eq!(
+        Lab::new(text).datagram(ToServer, &question(&["evil"])),
+        [1, 4, 5]
+    );
+}
+
+#[test]
+fn the_application_protocol_alone_is_reported_once_a_flow() {
+    let text = "alert tcp any any -> any any (app-layer-protocol:ssh; sid:1;)\n\
+        alert tcp any any -> any any (app-layer-protocol:!ssh; sid:2;)\n\
+        alert tcp any any -> any any (app-layer-protocol:!tls|ssh; sid:3;)\n\
+        alert tcp any any -> any any (app-layer-protocol:unknown; flow:to_server; sid:4;)\n\
+        drop ssh any any -> any any (flow:to_server; sid:5;)";
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.send(ToServer, b"SS"), [4]);
+    assert_eq!(lab.send(ToServer, b"H-2.0-x\r\n"), [5, 1]);
+    assert!(
+        matches!(
+            lab.effect,
+            Effect::Drop {
+                scope: Scope::Flow,
+                ..
+            }
+        ),
+        "the header's protocol is the flow's"
+    );
+    let mut lab = Lab::new(&text.replace("drop", "alert"));
+    lab.send(ToServer, b"SSH-2.0-x\r\n");
+    assert_eq!(lab.send(ToServer, b"\x00"), [5]);
+}
