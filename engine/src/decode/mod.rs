@@ -46,7 +46,7 @@ pub use event::{DecodeEvent, Events, Judgement};
 pub use tunnel::{Inner, MAX_TUNNEL_DEPTH, inner};
 
 use crate::frame::LinkType;
-use crate::packet::Packet;
+use crate::packet::{Packet, Transport};
 
 /// VLAN tags that a frame may carry.
 pub const MAX_VLANS: usize = 3;
@@ -61,7 +61,7 @@ pub struct DecodeError<'a> {
     /// The event that stopped decoding; also among the packet's events.
     pub event: DecodeEvent,
     /// What could be read up to there: addresses are unspecified where there was no IP header, the
-    /// transport is [`Transport::None`](crate::packet::Transport::None) and there is no payload. Rules
+    /// transport is [`Transport::None`] and there is no payload. Rules
     /// on events are matched against it.
     pub packet: Packet<'a>,
 }
@@ -79,28 +79,40 @@ pub(crate) type Step = Result<(), DecodeEvent>;
     reason = "both sides are the same view, returned in place; boxing would allocate"
 )]
 pub fn decode(frame: &[u8], link: LinkType) -> Result<Packet<'_>, DecodeError<'_>> {
-    let mut packet = Packet::undecoded(frame);
-    let step = link::decode(&mut packet, link);
-    finish(packet, step)
+    read(Packet::undecoded(frame), |packet| {
+        link::decode(packet, link)
+    })
 }
 
-/// Turns the outcome of the last layer into the result.
+/// Has `layers` decode into `packet`, where it is to be returned: a packet is too large to be moved
+/// around for each frame.
 #[expect(clippy::result_large_err, reason = "see `decode`")]
-fn finish<'a>(mut packet: Packet<'a>, step: Step) -> Result<Packet<'a>, DecodeError<'a>> {
-    match step {
-        Ok(()) => {
-            debug_assert!(offsets_are_ordered(&packet), "{packet:?}");
-            Ok(packet)
-        }
-        Err(event) => {
-            packet.events.insert(event);
-            packet.transport = crate::packet::Transport::None;
-            packet.payload_start = packet.payload_end;
-            packet.l4 = packet.l4.min(packet.payload_end);
-            packet.l3 = packet.l3.min(packet.l4);
-            Err(DecodeError { event, packet })
-        }
+#[inline(always)]
+fn read<'a>(
+    packet: Packet<'a>,
+    layers: impl FnOnce(&mut Packet<'a>) -> Step,
+) -> Result<Packet<'a>, DecodeError<'a>> {
+    let mut result = Ok(packet);
+    let step = match &mut result {
+        Ok(packet) => layers(packet),
+        Err(_) => Ok(()),
+    };
+    if let (Err(event), Ok(packet)) = (step, &result) {
+        result = Err(fail(*packet, event));
     }
+    debug_assert!(result.as_ref().map_or(true, offsets_are_ordered));
+    result
+}
+
+/// The packet as far as it was read before `event`.
+#[cold]
+fn fail(mut packet: Packet<'_>, event: DecodeEvent) -> DecodeError<'_> {
+    packet.events.insert(event);
+    packet.transport = Transport::None;
+    packet.payload_start = packet.payload_end;
+    packet.l4 = packet.l4.min(packet.payload_end);
+    packet.l3 = packet.l3.min(packet.l4);
+    DecodeError { event, packet }
 }
 
 fn offsets_are_ordered(packet: &Packet<'_>) -> bool {

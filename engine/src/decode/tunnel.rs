@@ -12,7 +12,7 @@ use crate::packet::{Network, Packet, Transport};
 use super::bytes::{byte, u16_at};
 use super::link::{self, rest};
 use super::transport::{GRE, IPV4, IPV6};
-use super::{DecodeError, DecodeEvent, Step, finish, ipv4, ipv6, tunnel_gre};
+use super::{DecodeError, DecodeEvent, Step, ipv4, ipv6, read, tunnel_gre};
 
 /// Tunnels within tunnels that are followed. A packet nested deeper is undeliverable.
 pub const MAX_TUNNEL_DEPTH: u8 = 4;
@@ -53,22 +53,20 @@ fn nested<'a>(outer: &Packet<'a>) -> Packet<'a> {
 }
 
 fn by_protocol<'a>(outer: &mut Packet<'a>, protocol: u8) -> Option<Inner<'a>> {
-    let mut packet = nested(outer);
+    let packet = nested(outer);
     let at = outer.payload_start;
     if packet.tunnel_depth > MAX_TUNNEL_DEPTH {
-        return Some(finish(packet, Err(DecodeEvent::TooManyLayers)));
+        return Some(read(packet, |_| Err(DecodeEvent::TooManyLayers)));
     }
-    let step = match protocol {
-        IPV4 if is_malformed_in_ipv6(outer) => return None,
-        IPV6 if is_malformed_in_ipv6(outer) => return None,
-        IPV4 => ipv4::decode(&mut packet, at),
-        IPV6 => ipv6::decode(&mut packet, at),
+    Some(match protocol {
+        IPV4 | IPV6 if is_malformed_in_ipv6(outer) => return None,
+        IPV4 => read(packet, |packet| ipv4::decode(packet, at)),
+        IPV6 => read(packet, |packet| ipv6::decode(packet, at)),
         _ => {
             let carried = tunnel_gre::header(rest(outer, at), &mut outer.events)?;
-            tunnel_gre::carried(&mut packet, carried, at)
+            read(packet, |packet| tunnel_gre::carried(packet, carried, at))
         }
-    };
-    Some(finish(packet, step))
+    })
 }
 
 /// IPv6's own events already say that there is no packet inside.
@@ -86,7 +84,7 @@ fn is_malformed_in_ipv6(outer: &Packet<'_>) -> bool {
 }
 
 fn by_port<'a>(outer: &Packet<'a>, source: u16, destination: u16) -> Option<Inner<'a>> {
-    let read: fn(&mut Packet<'_>, usize) -> Option<Step> = match (source, destination) {
+    let tunnel: fn(&mut Packet<'_>, usize) -> Option<Step> = match (source, destination) {
         (_, VXLAN_PORT) => vxlan,
         (_, GENEVE_PORT) => geneve,
         (_, TEREDO_PORT) | (TEREDO_PORT, _) => teredo,
@@ -96,8 +94,8 @@ fn by_port<'a>(outer: &Packet<'a>, source: u16, destination: u16) -> Option<Inne
     if packet.tunnel_depth > MAX_TUNNEL_DEPTH {
         return None;
     }
-    match read(&mut packet, outer.payload_start)? {
-        Ok(()) if packet.network != Network::Other => Some(finish(packet, Ok(()))),
+    match tunnel(&mut packet, outer.payload_start)? {
+        Ok(()) if packet.network != Network::Other => Some(Ok(packet)),
         _ => None,
     }
 }
