@@ -1,4 +1,9 @@
 //! The enforcer on the real kernel: two pods on a bridge, wired by the datapath, the binary in between.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a failed assumption is a failed test"
+)]
 
 mod lab;
 
@@ -151,7 +156,7 @@ fn fragments_are_judged_by_the_worker_of_their_flow() {
         }
     }
     let grown = growth(&before, &lab.calm_counters());
-    assert!(grown.get("workers.handed_over").is_some(), "{grown:?}");
+    assert!(grown.contains_key("workers.handed_over"), "{grown:?}");
     assert_eq!(grown["workers.taken_over"], grown["workers.handed_over"]);
     // Of the three fragments of a datagram that passes two were held, and all three where it was handed over.
     let handed_over = grown["workers.handed_over"];
