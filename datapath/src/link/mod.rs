@@ -2,6 +2,7 @@
 //!
 //! Lookups are by name or index, never by listing: a node has hundreds of devices.
 
+mod answer;
 mod features;
 pub(crate) mod pair;
 pub(crate) mod redirect;

@@ -5,10 +5,13 @@
 //! describe is switched off, so that the kernel segments such frames before the tap instead of the tap dropping
 //! them.
 
-use super::features::Features;
-use super::request::{
-    FLAG_MULTICAST, FLAG_NOARP, FLAG_UP, INFO_DATA, INFO_KIND, LINK_INFO, MTU, link_fixed,
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
+    LinkFlags, LinkInfo,
 };
+
+use super::features::Features;
+use super::request::message;
 use super::{Link, LinkError, Links};
 use crate::layout::{CAPTURE_ENFORCER_END, CAPTURE_KERNEL_END};
 
@@ -16,14 +19,6 @@ use crate::layout::{CAPTURE_ENFORCER_END, CAPTURE_KERNEL_END};
 const CAPTURE_MTU: u32 = 65535;
 /// Largest frame that `virtio_net_hdr` and IPv4 can describe.
 const GSO_MAX: u32 = 65536;
-
-const IFNAME: u16 = 3;
-const GSO_MAX_SIZE: u16 = 41;
-const AF_SPEC: u16 = 26;
-const VETH_PEER: u16 = 1;
-const INET6: u16 = 10;
-const ADDRESS_GENERATION_MODE: u16 = 8;
-const GENERATION_NONE: u8 = 1;
 
 /// How often creating is tried while others create, delete and repair.
 const ATTEMPTS: u32 = 16;
@@ -39,7 +34,8 @@ impl Pair {
     /// Up and configured by weir, as far as a lookup shows.
     pub(crate) fn is_ready(&self) -> bool {
         [&self.kernel_end, &self.enforcer_end].iter().all(|end| {
-            end.flags & (FLAG_UP | FLAG_NOARP | FLAG_MULTICAST) == FLAG_UP | FLAG_NOARP
+            end.flags.contains(LinkFlags::Up | LinkFlags::Noarp)
+                && !end.flags.contains(LinkFlags::Multicast)
                 && end.mtu == CAPTURE_MTU
         })
     }
@@ -127,19 +123,16 @@ fn find_or_create(links: &mut Links) -> Result<Option<Pair>, LinkError> {
 }
 
 fn create(links: &mut Links) -> Result<(), LinkError> {
-    links.create(CAPTURE_KERNEL_END, |writer| {
-        writer.ne32(MTU, CAPTURE_MTU);
-        writer.nested(LINK_INFO, |info| {
-            info.string(INFO_KIND, "veth");
-            info.nested(INFO_DATA, |data| {
-                data.nested(VETH_PEER, |peer| {
-                    link_fixed(peer, 0, 0, 0);
-                    peer.string(IFNAME, CAPTURE_ENFORCER_END);
-                    peer.ne32(MTU, CAPTURE_MTU);
-                });
-            });
-        });
-    })
+    let peer = vec![
+        LinkAttribute::IfName(CAPTURE_ENFORCER_END.to_owned()),
+        LinkAttribute::Mtu(CAPTURE_MTU),
+    ];
+    let veth = InfoData::Veth(InfoVeth::Peer(message(0, peer)));
+    let content = vec![
+        LinkAttribute::Mtu(CAPTURE_MTU),
+        LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(veth)]),
+    ];
+    links.create(CAPTURE_KERNEL_END, content)
 }
 
 fn configure(links: &mut Links, pair: &Pair) -> Result<(), LinkError> {
@@ -148,11 +141,11 @@ fn configure(links: &mut Links, pair: &Pair) -> Result<(), LinkError> {
         links.change(
             &format!("configure device `{}`", end.name),
             end.index,
-            (FLAG_NOARP, FLAG_NOARP | FLAG_MULTICAST),
-            |writer| {
-                writer.ne32(MTU, CAPTURE_MTU);
-                writer.ne32(GSO_MAX_SIZE, GSO_MAX);
-            },
+            (LinkFlags::Noarp, LinkFlags::Noarp | LinkFlags::Multicast),
+            vec![
+                LinkAttribute::Mtu(CAPTURE_MTU),
+                LinkAttribute::GsoMaxSize(GSO_MAX),
+            ],
         )?;
         no_autoconfiguration(links, end)?;
         features.restrict(end)?;
@@ -161,8 +154,8 @@ fn configure(links: &mut Links, pair: &Pair) -> Result<(), LinkError> {
         links.change(
             &format!("bring device `{}` up", end.name),
             end.index,
-            (FLAG_UP, FLAG_UP),
-            |_| {},
+            (LinkFlags::Up, LinkFlags::Up),
+            Vec::new(),
         )?;
     }
     Ok(())
@@ -170,17 +163,14 @@ fn configure(links: &mut Links, pair: &Pair) -> Result<(), LinkError> {
 
 /// Before the device comes up for the first time, or it gets a link-local address and speaks.
 fn no_autoconfiguration(links: &mut Links, end: &Link) -> Result<(), LinkError> {
+    let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
     let set = links.change(
         &format!("switch off IPv6 autoconfiguration of device `{}`", end.name),
         end.index,
-        (0, 0),
-        |writer| {
-            writer.nested(AF_SPEC, |families| {
-                families.nested(INET6, |inet6| {
-                    inet6.attribute(ADDRESS_GENERATION_MODE, &[GENERATION_NONE]);
-                });
-            });
-        },
+        (LinkFlags::empty(), LinkFlags::empty()),
+        vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(
+            vec![none],
+        )])],
     );
     match set {
         // A kernel without IPv6 has none to switch off.

@@ -8,35 +8,32 @@
 
 use std::os::fd::AsRawFd;
 
-use crate::link::LinkError;
-use crate::link::request::Links;
+use netlink_packet_core::{Emitable, ParseableParametrized};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::tc::{
+    TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcHeader, TcMessage,
+    TcOption,
+};
+
+use super::answer::attributes;
+use super::{LinkError, Links};
 use crate::mark::SETTLED;
-use crate::netlink::{Attributes, CREATE, EXCLUSIVE, REPLACE, Writer};
+use crate::netlink::{CREATE, EXCLUSIVE, REPLACE};
 use crate::sys::bpf::{Instruction, load_classifier};
 
-const NEW_QDISC: u16 = 36;
-const NEW_FILTER: u16 = 44;
-const GET_FILTER: u16 = 46;
-
-const KIND: u16 = 1;
-const OPTIONS: u16 = 2;
-const BPF_FD: u16 = 6;
-const BPF_NAME: u16 = 7;
-const BPF_FLAGS: u16 = 8;
-const BPF_TAG: u16 = 10;
-const DIRECT_ACTION: u32 = 1;
-
-/// `TC_H_CLSACT`.
-const CLSACT: u32 = 0xffff_fff1;
 /// `TC_H_MAKE(TC_H_CLSACT, 0)`.
-const CLSACT_HANDLE: u32 = 0xffff_0000;
+const CLSACT_HANDLE: TcHandle = TcHandle {
+    major: u16::MAX,
+    minor: 0,
+};
 /// `TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)`.
-const INGRESS: u32 = 0xffff_fff2;
-const FILTER_HANDLE: u32 = 1;
+const INGRESS: TcHandle = TcHandle {
+    major: u16::MAX,
+    minor: TcHandle::MIN_INGRESS,
+};
+const FILTER_HANDLE: TcHandle = TcHandle { major: 0, minor: 1 };
 const FILTER_PRIORITY: u32 = 1;
 const ETH_P_ALL: u16 = 3;
-/// Length of `tcmsg`.
-const FIXED: usize = 20;
 
 /// Name that `tc filter show` prints; changes with the program.
 const NAME: &str = "weir_redirect_1";
@@ -86,16 +83,8 @@ fn program() -> [Instruction; 10] {
 /// Loads the program and attaches it to the ingress of this device, replacing an older one. Idempotent.
 pub(crate) fn attach(links: &mut Links, ifindex: u32) -> Result<(), LinkError> {
     let program = load_classifier(NAME, &program()).map_err(LinkError::Program)?;
-    let created = links.request(
-        "add a clsact qdisc",
-        NEW_QDISC,
-        CREATE | EXCLUSIVE,
-        |writer| {
-            fixed(writer, ifindex, CLSACT_HANDLE, CLSACT, 0);
-            writer.string(KIND, "clsact");
-        },
-    );
-    match created {
+    let qdisc = RouteNetlinkMessage::NewQueueDiscipline(qdisc(ifindex));
+    match links.request("add a clsact qdisc", &qdisc, CREATE | EXCLUSIVE) {
         Err(LinkError::Refused {
             errno: libc::EEXIST,
             ..
@@ -103,19 +92,18 @@ pub(crate) fn attach(links: &mut Links, ifindex: u32) -> Result<(), LinkError> {
         | Ok(()) => {}
         Err(error) => return Err(error),
     }
+    let mut filter = filter(ifindex);
+    let options = [
+        TcFilterBpfOption::ProgFd(program.as_raw_fd().cast_unsigned()),
+        TcFilterBpfOption::ProgName(NAME.to_owned()),
+        TcFilterBpfOption::Flags(TcBpfFlags::DirectAction),
+    ];
+    let options = options.map(TcOption::Bpf).to_vec();
+    filter.attributes.push(TcAttribute::Options(options));
     links.request(
         "attach the redirect program",
-        NEW_FILTER,
+        &RouteNetlinkMessage::NewTrafficFilter(filter),
         CREATE | REPLACE,
-        |writer| {
-            fixed(writer, ifindex, FILTER_HANDLE, INGRESS, filter_info());
-            writer.string(KIND, "bpf");
-            writer.nested(OPTIONS, |options| {
-                options.ne32(BPF_FD, program.as_raw_fd().cast_unsigned());
-                options.string(BPF_NAME, NAME);
-                options.ne32(BPF_FLAGS, DIRECT_ACTION);
-            });
-        },
     )
 }
 
@@ -123,12 +111,8 @@ pub(crate) fn attach(links: &mut Links, ifindex: u32) -> Result<(), LinkError> {
 pub(crate) fn is_attached(links: &mut Links, ifindex: u32) -> Result<bool, LinkError> {
     let found = links.get(
         "read the redirect program",
-        GET_FILTER,
-        |writer| {
-            fixed(writer, ifindex, FILTER_HANDLE, INGRESS, filter_info());
-            writer.string(KIND, "bpf");
-        },
-        |answer| is_ours(answer.attributes(FIXED)),
+        &RouteNetlinkMessage::GetTrafficFilter(filter(ifindex)),
+        |answer| is_ours(answer.payload),
     );
     match found {
         Ok(found) => Ok(found.unwrap_or(false)),
@@ -141,26 +125,52 @@ pub(crate) fn is_attached(links: &mut Links, ifindex: u32) -> Result<bool, LinkE
     }
 }
 
-fn is_ours(attributes: Attributes<'_>) -> bool {
-    let options = attributes.nested(OPTIONS);
-    options.text(BPF_NAME) == Some(NAME)
-        && options.ne32(BPF_FLAGS).unwrap_or(0) & DIRECT_ACTION != 0
-        && options.get(BPF_TAG).is_some()
-}
-
-/// `tcm_info` of a filter: priority and protocol.
-fn filter_info() -> u32 {
-    FILTER_PRIORITY << 16 | u32::from(ETH_P_ALL.to_be())
-}
-
-/// `struct tcmsg`.
-fn fixed(writer: &mut Writer, ifindex: u32, handle: u32, parent: u32, info: u32) {
-    let mut bytes = [0; FIXED];
-    for (field, value) in bytes
-        .chunks_exact_mut(4)
-        .zip([0, ifindex, handle, parent, info])
+fn is_ours(payload: &[u8]) -> bool {
+    let Ok(header) = TcHeader::parse(payload) else {
+        return false;
+    };
+    let (mut named, mut direct, mut loaded) = (false, false, false);
+    for option in attributes(payload, header.buffer_len())
+        .filter_map(|attribute| TcAttribute::parse_with_param(&attribute, TcFilterBpf::KIND).ok())
+        .flat_map(bpf_options)
     {
-        field.copy_from_slice(&value.to_ne_bytes());
+        match option {
+            TcFilterBpfOption::ProgName(name) => named = name == NAME,
+            TcFilterBpfOption::Flags(flags) => direct = flags.contains(TcBpfFlags::DirectAction),
+            TcFilterBpfOption::ProgTag(_) => loaded = true,
+            _ => {}
+        }
     }
-    writer.raw(&bytes);
+    named && direct && loaded
+}
+
+fn bpf_options(attribute: TcAttribute) -> impl Iterator<Item = TcFilterBpfOption> {
+    let options = match attribute {
+        TcAttribute::Options(options) => options,
+        _ => Vec::new(),
+    };
+    options.into_iter().filter_map(|option| match option {
+        TcOption::Bpf(option) => Some(option),
+        _ => None,
+    })
+}
+
+fn qdisc(ifindex: u32) -> TcMessage {
+    let mut message = TcMessage::with_index(ifindex.cast_signed());
+    message.header.handle = CLSACT_HANDLE;
+    message.header.parent = TcHandle::CLSACT;
+    let kind = TcAttribute::Kind("clsact".to_owned());
+    message.attributes.push(kind);
+    message
+}
+
+/// What tells the filter from others.
+fn filter(ifindex: u32) -> TcMessage {
+    let mut message = TcMessage::with_index(ifindex.cast_signed());
+    message.header.handle = FILTER_HANDLE;
+    message.header.parent = INGRESS;
+    message.header.info = FILTER_PRIORITY << 16 | u32::from(ETH_P_ALL.to_be());
+    let kind = TcAttribute::Kind(TcFilterBpf::KIND.to_owned());
+    message.attributes.push(kind);
+    message
 }

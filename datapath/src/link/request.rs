@@ -1,51 +1,29 @@
-//! Requests to rtnetlink about links and addresses (`linux/rtnetlink.h`, `linux/if_link.h`).
+//! Requests to rtnetlink about links, addresses and namespaces, in the words of `netlink-packet-route`.
 
 use std::fs::File;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 
+use netlink_packet_core::{Emitable, Parseable, ParseableParametrized};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeader, AddressMessage, AddressScope,
+};
+use netlink_packet_route::link::{
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkMessage,
+};
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
 use super::LinkError;
-use crate::netlink::{Answer, Attributes, Socket, Writer};
-
-const NEW_LINK: u16 = 16;
-const DELETE_LINK: u16 = 17;
-const GET_LINK: u16 = 18;
-const NEW_ADDRESS: u16 = 20;
-const GET_ADDRESS: u16 = 22;
-
-const GET_NSID: u16 = 90;
-
-const NETNS_ID: u16 = 1;
-const NETNS_FD: u16 = 3;
-/// Length of `rtgenmsg`, padded.
-const NSID_FIXED: usize = 4;
-
-const ADDRESS: u16 = 1;
-const IFNAME: u16 = 3;
-pub(super) const MTU: u16 = 4;
-const LINK: u16 = 5;
-pub(super) const LINK_INFO: u16 = 18;
-pub(super) const INFO_KIND: u16 = 1;
-pub(super) const INFO_DATA: u16 = 2;
-const EXTENDED_MASK: u16 = 29;
-const LINK_NETNSID: u16 = 37;
-const SKIP_STATISTICS: u32 = 1 << 3;
-
-/// Lengths of `ifinfomsg` and `ifaddrmsg`.
-const LINK_FIXED: usize = 16;
-const ADDRESS_FIXED: usize = 8;
-const SCOPE_LINK: u8 = 253;
-
-pub(crate) const FLAG_UP: u32 = 0x1;
-pub(crate) const FLAG_NOARP: u32 = 0x80;
-pub(crate) const FLAG_MULTICAST: u32 = 0x1000;
+use super::answer::{attributes, info_kind};
+use crate::netlink::{Answer, CREATE, EXCLUSIVE, Socket};
 
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
-    pub(crate) flags: u32,
+    pub(crate) flags: LinkFlags,
     pub(crate) mtu: u32,
     /// `veth`, `macvlan`...; `None` for physical devices.
     pub(crate) kind: Option<String>,
@@ -72,32 +50,23 @@ impl Links {
 
     /// The device of this name.
     pub(crate) fn by_name(&mut self, name: &str) -> Result<Option<Link>, LinkError> {
-        self.link(&format!("look up device `{name}`"), 0, Some(name))
+        let named = message(0, vec![LinkAttribute::IfName(name.to_owned())]);
+        self.link(&format!("look up device `{name}`"), named)
     }
 
     /// The device of this index.
     pub(crate) fn by_index(&mut self, index: u32) -> Result<Option<Link>, LinkError> {
-        self.link(&format!("look up device {index}"), index, None)
+        self.link(
+            &format!("look up device {index}"),
+            message(index, Vec::new()),
+        )
     }
 
-    fn link(
-        &mut self,
-        action: &str,
-        index: u32,
-        name: Option<&str>,
-    ) -> Result<Option<Link>, LinkError> {
-        let found = self.get(
-            action,
-            GET_LINK,
-            |writer| {
-                link_fixed(writer, index, 0, 0);
-                if let Some(name) = name {
-                    writer.string(IFNAME, name);
-                }
-                writer.ne32(EXTENDED_MASK, SKIP_STATISTICS);
-            },
-            read_link,
-        )?;
+    fn link(&mut self, action: &str, mut wanted: LinkMessage) -> Result<Option<Link>, LinkError> {
+        let sparing = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+        wanted.attributes.push(sparing);
+        let question = RouteNetlinkMessage::GetLink(wanted);
+        let found = self.get(action, &question, |answer| read_link(answer.payload))?;
         Ok(found.flatten())
     }
 
@@ -105,17 +74,13 @@ impl Links {
     pub(super) fn create(
         &mut self,
         name: &str,
-        content: impl FnOnce(&mut Writer),
+        mut content: Vec<LinkAttribute>,
     ) -> Result<(), LinkError> {
+        content.push(LinkAttribute::IfName(name.to_owned()));
         self.request(
             &format!("create device `{name}`"),
-            NEW_LINK,
-            crate::netlink::CREATE | crate::netlink::EXCLUSIVE,
-            |writer| {
-                link_fixed(writer, 0, 0, 0);
-                writer.string(IFNAME, name);
-                content(writer);
-            },
+            &RouteNetlinkMessage::NewLink(message(0, content)),
+            CREATE | EXCLUSIVE,
         )
     }
 
@@ -124,21 +89,19 @@ impl Links {
         &mut self,
         action: &str,
         index: u32,
-        (flags, mask): (u32, u32),
-        content: impl FnOnce(&mut Writer),
+        (flags, mask): (LinkFlags, LinkFlags),
+        content: Vec<LinkAttribute>,
     ) -> Result<(), LinkError> {
-        self.request(action, NEW_LINK, 0, |writer| {
-            link_fixed(writer, index, flags, mask);
-            content(writer);
-        })
+        let mut message = message(index, content);
+        message.header.flags = flags;
+        message.header.change_mask = mask;
+        self.request(action, &RouteNetlinkMessage::NewLink(message), 0)
     }
 
     /// Deletes a device; a veth takes its peer along.
     pub(crate) fn delete(&mut self, index: u32) -> Result<(), LinkError> {
-        let deleted = self.request("delete a device", DELETE_LINK, 0, |writer| {
-            link_fixed(writer, index, 0, 0);
-        });
-        match deleted {
+        let unwanted = RouteNetlinkMessage::DelLink(message(index, Vec::new()));
+        match self.request("delete a device", &unwanted, 0) {
             Err(LinkError::Refused {
                 errno: libc::ENODEV,
                 ..
@@ -149,13 +112,15 @@ impl Links {
 
     /// IPv6 link-local address of a device, if it has one.
     pub(crate) fn link_local(&mut self, index: u32) -> Result<Option<Ipv6Addr>, LinkError> {
-        let family = u8::try_from(libc::AF_INET6).unwrap_or_default();
+        let mut wanted = AddressMessage::default();
+        wanted.header.family = AddressFamily::Inet6;
+        let question = RouteNetlinkMessage::GetAddress(wanted);
         let found = self
             .socket
             .dump(
-                GET_ADDRESS,
-                |writer| writer.raw(&[family, 0, 0, 0, 0, 0, 0, 0]),
-                |answer| read_link_local(answer, index),
+                question.message_type(),
+                |writer| writer.emit(&question),
+                |answer| read_link_local(answer.payload, index),
             )
             .map_err(|source| LinkError::new("list IPv6 addresses", source))?;
         Ok(found.into_iter().next())
@@ -163,17 +128,13 @@ impl Links {
 
     /// Number under which this network namespace knows another; `None` if it does not.
     pub(crate) fn netnsid_of(&mut self, other: &File) -> Result<Option<i32>, LinkError> {
+        let mut wanted = NsidMessage::default();
+        let descriptor = NsidAttribute::Fd(other.as_raw_fd().cast_unsigned());
+        wanted.attributes.push(descriptor);
         let found = self.get(
             "look up a network namespace",
-            GET_NSID,
-            |writer| {
-                writer.raw(&[0]);
-                writer.ne32(NETNS_FD, other.as_raw_fd().cast_unsigned());
-            },
-            |answer| {
-                let id = answer.attributes(NSID_FIXED).ne32(NETNS_ID)?;
-                Some(id.cast_signed()).filter(|id| *id >= 0)
-            },
+            &RouteNetlinkMessage::GetNsId(wanted),
+            |answer| read_nsid(answer.payload),
         )?;
         Ok(found.flatten())
     }
@@ -182,12 +143,11 @@ impl Links {
     pub(super) fn request(
         &mut self,
         action: &str,
-        kind: u16,
+        message: &RouteNetlinkMessage,
         flags: u16,
-        content: impl FnOnce(&mut Writer),
     ) -> Result<(), LinkError> {
         self.socket
-            .request(kind, flags, content)
+            .request(message.message_type(), flags, |writer| writer.emit(message))
             .map_err(|source| LinkError::new(action, source))
     }
 
@@ -195,56 +155,152 @@ impl Links {
     pub(super) fn get<T>(
         &mut self,
         action: &str,
-        kind: u16,
-        content: impl FnOnce(&mut Writer),
+        message: &RouteNetlinkMessage,
         read: impl FnMut(Answer<'_>) -> T,
     ) -> Result<Option<T>, LinkError> {
         self.socket
-            .get(kind, content, read)
+            .get(message.message_type(), |writer| writer.emit(message), read)
             .map_err(|source| LinkError::new(action, source))
     }
 }
 
-/// `struct ifinfomsg`.
-pub(super) fn link_fixed(writer: &mut Writer, index: u32, flags: u32, mask: u32) {
-    let mut bytes = [0; LINK_FIXED];
-    for (field, value) in bytes.chunks_exact_mut(4).zip([0, index, flags, mask]) {
-        field.copy_from_slice(&value.to_ne_bytes());
-    }
-    writer.raw(&bytes);
+/// A message about the device of this index; 0: about none yet, or the one named in `attributes`.
+pub(super) fn message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes = attributes;
+    message
 }
 
-fn read_link(answer: Answer<'_>) -> Option<Link> {
-    if answer.kind != NEW_LINK {
-        return None;
-    }
-    let word = |start: usize| {
-        let bytes = answer.payload.get(start..start + 4)?;
-        Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+fn read_link(payload: &[u8]) -> Option<Link> {
+    let header = LinkHeader::parse(payload).ok()?;
+    let mut link = Link {
+        index: header.index,
+        name: String::new(),
+        flags: header.flags,
+        mtu: 0,
+        kind: None,
+        peer: None,
+        peer_elsewhere: None,
+        mac: Vec::new(),
     };
-    let attributes = answer.attributes(LINK_FIXED);
-    Some(Link {
-        index: word(4)?,
-        flags: word(8)?,
-        name: attributes.text(IFNAME)?.to_owned(),
-        mtu: attributes.ne32(MTU).unwrap_or(0),
-        kind: attributes
-            .nested(LINK_INFO)
-            .text(INFO_KIND)
-            .map(str::to_owned),
-        peer: attributes.ne32(LINK),
-        peer_elsewhere: attributes.ne32(LINK_NETNSID).map(u32::cast_signed),
-        mac: attributes.get(ADDRESS).unwrap_or_default().to_vec(),
-    })
+    for attribute in attributes(payload, header.buffer_len()) {
+        if attribute.kind() == libc::IFLA_LINKINFO {
+            link.kind = info_kind(attribute.value());
+            continue;
+        }
+        match LinkAttribute::parse_with_param(&attribute, header.interface_family) {
+            Ok(LinkAttribute::IfName(name)) => link.name = name,
+            Ok(LinkAttribute::Mtu(mtu)) => link.mtu = mtu,
+            Ok(LinkAttribute::Link(peer)) => link.peer = Some(peer),
+            Ok(LinkAttribute::LinkNetNsId(id)) => link.peer_elsewhere = Some(id),
+            Ok(LinkAttribute::Address(mac)) => link.mac = mac,
+            _ => {}
+        }
+    }
+    Some(link).filter(|link| !link.name.is_empty())
 }
 
-fn read_link_local(answer: Answer<'_>, index: u32) -> Option<Ipv6Addr> {
-    let fixed = answer.payload.get(..ADDRESS_FIXED)?;
-    let found = u32::from_ne_bytes(fixed.get(4..8)?.try_into().ok()?);
-    if answer.kind != NEW_ADDRESS || found != index || fixed.get(3) != Some(&SCOPE_LINK) {
+fn read_link_local(payload: &[u8], index: u32) -> Option<Ipv6Addr> {
+    let header = AddressHeader::parse(payload).ok()?;
+    if header.index != index || header.scope != AddressScope::Link {
         return None;
     }
-    let attributes: Attributes<'_> = answer.attributes(ADDRESS_FIXED);
-    let bytes: [u8; 16] = attributes.get(ADDRESS)?.try_into().ok()?;
-    Some(Ipv6Addr::from(bytes)).filter(Ipv6Addr::is_unicast_link_local)
+    attributes(payload, header.buffer_len())
+        .find_map(|attribute| match AddressAttribute::parse(&attribute) {
+            Ok(AddressAttribute::Address(IpAddr::V6(address))) => Some(address),
+            _ => None,
+        })
+        .filter(Ipv6Addr::is_unicast_link_local)
+}
+
+fn read_nsid(payload: &[u8]) -> Option<i32> {
+    let answer = NsidMessage::parse(payload).ok()?;
+    answer
+        .attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            NsidAttribute::Id(id) => Some(id),
+            _ => None,
+        })
+        .filter(|id| *id >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::link::{InfoData, InfoKind, LinkInfo};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::netlink::Writer;
+
+    fn written(attributes: Vec<LinkAttribute>) -> Writer {
+        let mut writer = Writer::default();
+        writer.emit(&RouteNetlinkMessage::NewLink(message(4, attributes)));
+        writer
+    }
+
+    fn named(name: &str) -> Vec<LinkAttribute> {
+        vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Link(9),
+            LinkAttribute::Mtu(1400),
+        ]
+    }
+
+    #[test]
+    fn attributes_that_the_crate_cannot_read_leave_the_others_readable() {
+        let mut answer = written(named("eth0"));
+        // An MTU of one byte and a type of the future.
+        answer.attribute(4, &[1]);
+        answer.attribute(0x3fff, &[1, 2, 3, 4]);
+        assert!(LinkMessage::parse(answer.bytes()).is_err());
+        let link = read_link(answer.bytes()).unwrap();
+        assert_eq!(
+            (link.index, link.name.as_str(), link.mtu, link.peer),
+            (4, "eth0", 1400, Some(9))
+        );
+    }
+
+    #[test]
+    fn a_kind_is_read_whatever_its_data_say() {
+        // A mode of one byte, where the crate expects four.
+        let mut mode = Writer::default();
+        mode.attribute(1, &[1]);
+        let mut attributes = named("eth0");
+        attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::MacVlan),
+            LinkInfo::Data(InfoData::Other(mode.bytes().to_vec())),
+        ]));
+        let answer = written(attributes);
+        assert!(LinkMessage::parse(answer.bytes()).is_err());
+        let link = read_link(answer.bytes()).unwrap();
+        assert_eq!(link.kind.as_deref(), Some("macvlan"));
+    }
+
+    #[test]
+    fn a_device_without_a_name_is_none() {
+        assert_eq!(read_link(written(Vec::new()).bytes()), None);
+        assert_eq!(read_link(&[0; 15]), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_answer_is_read_without_panic(
+            answer in prop::collection::vec(any::<u8>(), 0..200),
+            kinds in prop::collection::vec((0u16..70, prop::collection::vec(any::<u8>(), 0..40)), 0..8),
+        ) {
+            let mut writer = Writer::default();
+            writer.raw(&[0; 16]);
+            for (kind, value) in &kinds {
+                writer.attribute(*kind, value);
+            }
+            for payload in [&answer, writer.bytes()] {
+                let _ = read_link(payload);
+                let _ = read_link_local(payload, 0);
+                let _ = read_nsid(payload);
+            }
+        }
+    }
 }

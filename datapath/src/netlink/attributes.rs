@@ -1,5 +1,7 @@
 //! Writing and reading netlink messages and their attributes (`struct nlattr`, 4-byte aligned TLVs).
 
+use netlink_packet_core::NetlinkSerializable;
+
 use super::HEADER;
 
 /// Marks an attribute that holds attributes.
@@ -58,6 +60,15 @@ impl Writer {
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.pad();
+    }
+
+    /// Appends the body of a typed message.
+    pub(crate) fn emit(&mut self, message: &impl NetlinkSerializable) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + message.buffer_len(), 0);
+        if let Some(space) = self.bytes.get_mut(start..) {
+            message.serialize(space);
+        }
     }
 
     /// Appends an attribute.
@@ -155,11 +166,6 @@ impl<'a> Attributes<'a> {
     pub(crate) fn be64(self, kind: u16) -> Option<u64> {
         Some(u64::from_be_bytes(self.get(kind)?.try_into().ok()?))
     }
-
-    /// Host-endian 32-bit attribute.
-    pub(crate) fn ne32(self, kind: u16) -> Option<u32> {
-        self.get(kind).and_then(read_u32)
-    }
 }
 
 impl<'a> Iterator for Attributes<'a> {
@@ -182,11 +188,6 @@ impl<'a> Iterator for Attributes<'a> {
 pub(crate) fn read_str(value: &[u8]) -> Option<&str> {
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     std::str::from_utf8(text).ok()
-}
-
-/// A host-endian 32-bit value.
-pub(crate) fn read_u32(value: &[u8]) -> Option<u32> {
-    Some(u32::from_ne_bytes(value.try_into().ok()?))
 }
 
 /// Value of a user data TLV of nft (type, length, value in single bytes).

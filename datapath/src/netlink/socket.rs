@@ -2,6 +2,7 @@
 
 use std::io;
 
+use netlink_packet_core::{NLM_F_ACK_TLVS as ACK_TLVS, NLMSG_DONE as DONE, NLMSG_ERROR as ERROR};
 use netlink_sys::SocketAddr;
 
 use super::attributes::Messages;
@@ -12,10 +13,6 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How often a dump that met a concurrent change is asked for again.
 const DUMP_ATTEMPTS: u32 = 16;
 
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-/// Flag of an error message: attributes follow.
-const ACK_TLVS: u16 = 0x200;
 /// Attribute of an error message: text.
 const ACK_TEXT: u16 = 1;
 
@@ -67,8 +64,6 @@ impl NetlinkError {
 /// One message of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer<'a> {
-    /// Message type.
-    pub(crate) kind: u16,
     /// Fixed part and attributes.
     pub(crate) payload: &'a [u8],
 }
@@ -199,7 +194,7 @@ impl Socket {
                 match kind {
                     ERROR => outcome.note(flags, sequence, payload, last),
                     DONE => outcome.note_done(flags, sequence, payload, last),
-                    _ => on_answer(Answer { kind, payload }),
+                    _ => on_answer(Answer { payload }),
                 }
             }
         }
