@@ -29,12 +29,13 @@ impl Netns {
             unshare(CloneFlags::CLONE_NEWNET).expect("network namespaces need root");
             // Kernels report groups and ask for duplicates and routers for seconds after an interface came
             // up; here they do it at once and once.
-            for (name, value) in [
-                ("mldv2_unsolicited_report_interval", "3600000"),
-                ("accept_dad", "0"),
-                ("router_solicitations", "0"),
+            for (family, name, value) in [
+                ("ipv6", "mldv2_unsolicited_report_interval", "3600000"),
+                ("ipv4", "igmpv3_unsolicited_report_interval", "3600000"),
+                ("ipv6", "accept_dad", "0"),
+                ("ipv6", "router_solicitations", "0"),
             ] {
-                let path = format!("/proc/sys/net/ipv6/conf/default/{name}");
+                let path = format!("/proc/sys/net/{family}/conf/default/{name}");
                 std::fs::write(path, value).expect("sysctl");
             }
             run_ip("link set lo up");
