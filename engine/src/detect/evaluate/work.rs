@@ -4,9 +4,9 @@ use crate::detect::program::MAX_VARIABLES;
 use crate::detect::transform::Transform;
 
 /// Bytes that one evaluation may search: this many times the buffer's length and [`SEARCH_FLOOR`].
-const SEARCH_FACTOR: usize = 16;
+const SEARCH_FACTOR: usize = 4;
 /// Bytes that one evaluation may search in any case.
-const SEARCH_FLOOR: usize = 1 << 16;
+const SEARCH_FLOOR: usize = 1 << 14;
 /// Most bytes that `base64_decode` decodes at once.
 pub(super) const BASE64_INPUT: usize = 1 << 16;
 
