@@ -22,6 +22,7 @@
 
 mod dns;
 mod flow;
+mod http;
 mod limits;
 mod protocol;
 mod record;

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns, ssh, tls};
+use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns, http, ssh, tls};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &http::HTTP,
     &tls::TLS,
     &ssh::SSH,
     &dns::MDNS,

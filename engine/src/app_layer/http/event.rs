@@ -1,0 +1,89 @@
+//! Anomalies of HTTP: the names that rules know, where this parser raises them.
+
+use crate::app_layer::AppEvent;
+
+/// Declares the events and their names side by side, so that they cannot drift apart.
+macro_rules! events {
+    ($($variant:ident => $name:literal,)*) => {
+        /// An anomaly; an index into [`EVENTS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Event { $($variant,)* }
+
+        /// Names of [`Event`], in order.
+        pub(super) const EVENTS: &[&str] = &[$($name,)*];
+    };
+}
+
+events! {
+    GzipDecompressionFailed => "gzip_decompression_failed",
+    RequestFieldMissingColon => "request_field_missing_colon",
+    ResponseFieldMissingColon => "response_field_missing_colon",
+    InvalidRequestChunkLen => "invalid_request_chunk_len",
+    InvalidResponseChunkLen => "invalid_response_chunk_len",
+    InvalidTransferEncodingRequest => "invalid_transfer_encoding_value_in_request",
+    InvalidTransferEncodingResponse => "invalid_transfer_encoding_value_in_response",
+    InvalidContentLengthRequest => "invalid_content_length_field_in_request",
+    InvalidContentLengthResponse => "invalid_content_length_field_in_response",
+    DuplicateContentLengthRequest => "duplicate_content_length_field_in_request",
+    DuplicateContentLengthResponse => "duplicate_content_length_field_in_response",
+    ContinueAlreadySeen => "100_continue_already_seen",
+    UnableToMatchResponse => "unable_to_match_response_to_request",
+    InvalidAuthorityPort => "invalid_authority_port",
+    InvalidServerPort => "invalid_server_port_in_request",
+    RequestHeaderInvalid => "request_header_invalid",
+    ResponseHeaderInvalid => "response_header_invalid",
+    MissingHost => "missing_host_header",
+    HostAmbiguous => "host_header_ambiguous",
+    UriHostInvalid => "request_uri_host_invalid",
+    HeaderHostInvalid => "request_header_host_invalid",
+    InvalidRequestFolding => "invalid_request_field_folding",
+    InvalidResponseFolding => "invalid_response_field_folding",
+    RequestFieldTooLong => "request_field_too_long",
+    ResponseFieldTooLong => "response_field_too_long",
+    RequestTooManyHeaders => "request_too_many_headers",
+    ResponseTooManyHeaders => "response_too_many_headers",
+    RequestHeaderRepetition => "request_header_repetition",
+    ResponseHeaderRepetition => "response_header_repetition",
+    RequestLineLeadingWhitespace => "request_line_leading_whitespace",
+    MethodDelimiter => "method_delim_non_compliant",
+    UriDelimiter => "uri_delim_non_compliant",
+    RequestLineInvalid => "request_line_invalid",
+    RequestLineIncomplete => "request_line_incomplete",
+    RequestMissingProtocol => "request_line_missing_protocol",
+    RequestBodyUnexpected => "request_body_unexpected",
+    ResponseInvalidProtocol => "response_invalid_protocol",
+    ResponseInvalidStatus => "response_invalid_status",
+    ResponseAbnormalTransferEncoding => "response_abnormal_transfer_encoding",
+    ResponseChunkedOldProtocol => "response_chunked_old_proto",
+    AuthUnrecognized => "request_auth_unrecognized",
+    TooManyEncodingLayers => "too_many_encoding_layers",
+    AbnormalContentEncoding => "abnormal_ce_header",
+    CompressionBomb => "compression_bomb",
+    MultipartError => "multipart_generic_error",
+    MultipartNoFileData => "multipart_no_filedata",
+    MultipartInvalidHeader => "multipart_invalid_header",
+    FileNameTooLong => "file_name_too_long",
+}
+
+/// The anomalies of one transaction, each once.
+#[derive(Debug, Default)]
+pub(super) struct Events(Vec<AppEvent>);
+
+impl Events {
+    /// Notes an anomaly.
+    pub(super) fn raise(&mut self, event: Event) {
+        let event = AppEvent(event as u8);
+        if !self.0.contains(&event) {
+            self.0.push(event);
+        }
+    }
+
+    pub(super) fn all(&self) -> &[AppEvent] {
+        &self.0
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
