@@ -146,6 +146,7 @@ pub(super) const NUMBERS: &[NumberSpec] = &[NumberSpec {
     keyword: "urilen",
     direction: Some(ToServer),
     progress: LINE,
+    names: &[],
 }];
 
 /// What stands behind the buffer of an index.

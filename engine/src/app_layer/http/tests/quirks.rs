@@ -85,7 +85,7 @@ const RESPONSES: &[Case] = &[
         &["100_continue_already_seen"],
     ),
     (
-        b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\na",
+        b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\nab",
         "file.data",
         &["ab"],
         &[],
