@@ -90,6 +90,10 @@ impl Host for FakeHost {
         Ok(())
     }
 
+    fn silence(&self, _: &Attachment) -> Result<(), KernelError> {
+        self.refuse()
+    }
+
     fn detach(&self, attachment: &Attachment) -> Result<bool, KernelError> {
         self.refuse()?;
         let mut wired = self.wired.borrow_mut();

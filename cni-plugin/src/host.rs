@@ -28,6 +28,12 @@ pub trait Host {
     /// [`KernelError`].
     fn attach(&self, attachment: &Attachment, anti_spoof: AntiSpoof) -> Result<(), KernelError>;
 
+    /// Sets an attachment's host interface down, if it is still there.
+    ///
+    /// # Errors
+    /// [`KernelError`].
+    fn silence(&self, attachment: &Attachment) -> Result<(), KernelError>;
+
     /// Removes an attachment from the kernel; `false`: nothing was there.
     ///
     /// # Errors
@@ -95,6 +101,10 @@ impl Host for Node {
             kernel.ensure_node()?;
             kernel.attach(attachment, anti_spoof)
         })
+    }
+
+    fn silence(&self, attachment: &Attachment) -> Result<(), KernelError> {
+        self.with_kernel(|kernel| kernel.silence(attachment))
     }
 
     fn detach(&self, attachment: &Attachment) -> Result<bool, KernelError> {

@@ -5,6 +5,9 @@
 //! network namespace, no `prevResult`, no enforcer, no record (the rules in the kernel bear the key), no
 //! valid options. The one failure left is a kernel that holds the rules and will not give them up; retrying
 //! is right then, as the rules could drop or let through the next pod's frames.
+//!
+//! The rules go while the interface is still there, as the main plugin removes it after weir-cni. A dead pod's
+//! sockets go on sending what was dropped of theirs, so the interface is set down first.
 
 use weir_datapath::attachment::AttachmentKey;
 use weir_datapath::kernel::KernelError;
@@ -37,6 +40,11 @@ pub(super) fn remove(
         log::warn!("going on without the record: {error}");
         None
     });
+    if let Some(record) = &record
+        && let Err(error) = host.silence(record)
+    {
+        log::warn!("the pod's interface stays up while its rules go: {error}");
+    }
     let detached = match &record {
         Some(record) => host.detach(record),
         None => host.detach_key(key),

@@ -63,6 +63,11 @@ fn the_first_packet_obeys_fail_mode_and_anti_spoofing() -> Result<()> {
             foreign: true,
             to_pod: true,
         };
+        // DEL has set the interface down, and that took the routes; up again, there are no rules on it.
+        node.ns.sh(&format!(
+            "ip link set cali1 up; ip route replace {}/32 dev cali1; ip route replace {FOREIGN}/32 dev cali1",
+            pod.address4()
+        ))?;
         ensure_arrives(&node, &pod, &json!("after DEL"), &all)?;
         node.ns.sh("ip link del cali1")?;
     }

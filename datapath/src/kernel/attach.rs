@@ -56,6 +56,21 @@ impl Kernel {
         Ok(())
     }
 
+    /// Sets the attachment's host interface down, if it is still the device of the record. For DEL: a dead pod's
+    /// sockets send again what was dropped, and between the removal of the rules and that of the interface
+    /// nothing would stop it.
+    ///
+    /// # Errors
+    /// [`KernelError`], never because the interface is gone or is another device by now.
+    pub fn silence(&mut self, attachment: &Attachment) -> Result<(), KernelError> {
+        match self.links.by_name(&attachment.host_ifname)? {
+            Some(link) if link.index == attachment.host_ifindex => {
+                Ok(self.links.shut(link.index)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what [`Self::attach`] made for this attachment; `true` if there was something. Chains and
     /// addresses that a newer attachment has under the same names stay.
     ///

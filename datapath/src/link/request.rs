@@ -98,6 +98,22 @@ impl Links {
         self.request(action, &RouteNetlinkMessage::NewLink(message), 0)
     }
 
+    /// Sets a device down; one that is gone is down.
+    pub(crate) fn shut(&mut self, index: u32) -> Result<(), LinkError> {
+        match self.change(
+            "set a device down",
+            index,
+            (LinkFlags::empty(), LinkFlags::Up),
+            Vec::new(),
+        ) {
+            Err(LinkError::Refused {
+                errno: libc::ENODEV,
+                ..
+            }) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Deletes a device; a veth takes its peer along.
     pub(crate) fn delete(&mut self, index: u32) -> Result<(), LinkError> {
         let unwanted = RouteNetlinkMessage::DelLink(message(index, Vec::new()));

@@ -94,6 +94,35 @@ fn del_succeeds_again_and_again_and_without_anything_to_go_by() -> Result<()> {
     Ok(())
 }
 
+/// weir-cni's DEL comes before the main plugin's: the interface is still there, and the dead pod's sockets send again
+/// what was dropped.
+#[test]
+fn nothing_passes_between_the_rules_and_the_interface_going_away() -> Result<()> {
+    let lab = Lab::new("teardown")?;
+    let at = lab.b.at(Family::V4, 80)?;
+    let service = Collector::start(&lab.b.ns, at, Answer::Echo)?;
+    let mut stream = lab.a.ns.connect(at)?;
+    echo(&mut stream, b"benign")?;
+    std::io::Write::write_all(&mut stream, ATTACK)?;
+    lab.enforcer.eve.wait_alerts(ATTACK_SID, 1)?;
+    for pod in [&lab.a, &lab.b] {
+        let entry = lab
+            .network
+            .weir_entry()
+            .context("weir-cni in the conflist")?;
+        let config = lab
+            .network
+            .config(entry, &pod.attach, Some(&pod.result))
+            .to_string();
+        lab.network
+            .exec_raw("weir-cni", "DEL", Some(&pod.attach), config.as_bytes())?;
+    }
+    // Long enough for several retransmissions: after 0.2, 0.4 and 0.8 s.
+    std::thread::sleep(std::time::Duration::from_millis(2000));
+    ensure!(!service.saw(b"EVIL"), "the attack arrived after DEL");
+    Ok(())
+}
+
 #[test]
 fn del_and_gc_after_a_reboot_find_an_empty_run_directory() -> Result<()> {
     let node = Node::new("reboot")?;
