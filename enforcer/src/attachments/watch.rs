@@ -6,17 +6,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+use futures_util::StreamExt as _;
+use netlink_packet_core::NetlinkPayload;
+use netlink_packet_route::RouteNetlinkMessage;
 use notify::{RecursiveMode, Watcher as _};
+use rtnetlink::MulticastGroup;
 use tokio::sync::Notify;
-
-/// Multicast group of link changes (`RTMGRP_LINK`).
-const LINK_GROUP: u32 = 1;
-/// `RTM_DELLINK`.
-const LINK_DELETED: u16 = 17;
-/// Offset of the type in `struct nlmsghdr`.
-const TYPE_AT: usize = 4;
 
 /// Why changes cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -80,43 +75,38 @@ fn inode(directory: &Path) -> Option<u64> {
     std::fs::metadata(directory).ok().map(|meta| meta.ino())
 }
 
-/// Starts a thread that notifies `gone` when a link was deleted. It lives as long as the process.
+/// Starts tasks that notify `gone` when a link was deleted. They live as long as the runtime they are started on,
+/// which drives IO; the network namespace is the calling thread's.
 ///
 /// # Errors
 ///
 /// When the kernel refuses the socket.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
 pub fn watch_links(gone: Arc<Notify>) -> Result<(), WatchError> {
-    let mut socket = Socket::new(NETLINK_ROUTE).map_err(WatchError::Links)?;
-    socket
-        .bind(&SocketAddr::new(0, LINK_GROUP))
-        .map_err(WatchError::Links)?;
-    let watch = move || {
-        let mut buffer = Vec::with_capacity(64 * 1024);
-        loop {
-            buffer.clear();
-            match socket.recv(&mut buffer, 0) {
-                Ok(_) if deletes_link(&buffer) => gone.notify_one(),
-                Ok(_) => {}
-                // Events were lost (ENOBUFS): something may be gone.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => gone.notify_one(),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    log::warn!("deleted interfaces are found by the sweep only: {error}");
-                    return;
-                }
+    let (connection, _requests, mut events) =
+        rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(WatchError::Links)?;
+    tokio::spawn(connection);
+    tokio::spawn(async move {
+        while let Some((event, _)) = events.next().await {
+            if may_delete_link(&event.payload) {
+                gone.notify_one();
             }
         }
-    };
-    std::thread::Builder::new()
-        .name("weir-links".to_owned())
-        .spawn(watch)
-        .map_err(WatchError::Links)?;
+        log::warn!("the kernel tells of no deleted interfaces any more: the sweep finds them");
+    });
     Ok(())
 }
 
-fn deletes_link(message: &[u8]) -> bool {
-    let kind = message.get(TYPE_AT..).and_then(|rest| rest.first_chunk());
-    kind.is_some_and(|&kind| u16::from_ne_bytes(kind) == LINK_DELETED)
+fn may_delete_link(event: &NetlinkPayload<RouteNetlinkMessage>) -> bool {
+    match event {
+        NetlinkPayload::InnerMessage(message) => message.is_del_link(),
+        // Events were lost (ENOBUFS): something may be gone.
+        NetlinkPayload::Overrun(_) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -126,16 +116,17 @@ mod tests {
     use super::*;
     use crate::testing::{in_own_netns, ip};
 
-    fn notified(notify: &Notify) -> bool {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
             .build()
-            .unwrap();
-        runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(5), notify.notified())
-                .await
-                .is_ok()
-        })
+            .unwrap()
+    }
+
+    async fn notified(notify: &Notify) -> bool {
+        tokio::time::timeout(Duration::from_secs(5), notify.notified())
+            .await
+            .is_ok()
     }
 
     #[test]
@@ -146,7 +137,7 @@ mod tests {
         let _watch = RecordWatch::start(&dir, Arc::clone(&changed)).unwrap();
         std::fs::write(dir.join(".tmp"), "x").unwrap();
         std::fs::rename(dir.join(".tmp"), dir.join("a.json")).unwrap();
-        assert!(notified(&changed));
+        assert!(runtime().block_on(notified(&changed)));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -154,10 +145,23 @@ mod tests {
     fn deleted_link_is_noticed() {
         in_own_netns(|| {
             ip("link add c0 type veth peer name c1");
-            let gone = Arc::new(Notify::new());
-            watch_links(Arc::clone(&gone)).unwrap();
-            ip("link del c0");
-            assert!(notified(&gone));
+            runtime().block_on(async {
+                let gone = Arc::new(Notify::new());
+                watch_links(Arc::clone(&gone)).unwrap();
+                ip("link set c0 up");
+                ip("link del c0");
+                assert!(notified(&gone).await);
+            });
         });
+    }
+
+    #[test]
+    fn lost_events_count_as_a_deleted_link_and_other_changes_do_not() {
+        assert!(may_delete_link(&NetlinkPayload::Overrun(Vec::new())));
+        let link = netlink_packet_route::link::LinkMessage::default();
+        let changed = RouteNetlinkMessage::NewLink(link.clone());
+        assert!(!may_delete_link(&NetlinkPayload::InnerMessage(changed)));
+        let deleted = RouteNetlinkMessage::DelLink(link);
+        assert!(may_delete_link(&NetlinkPayload::InnerMessage(deleted)));
     }
 }
