@@ -213,6 +213,11 @@ fn lab(label: &str, fail_mode: &str) -> Result<Lab> {
 
 /// New connections are inspected: an attack is dropped, a benign request served.
 fn inspected_again(lab: &Lab) -> Result<()> {
+    // An enforcer that goes on after a pause needs a moment until the kernel diverts to it again.
+    poll::until("the kernel's lease", || {
+        let lease = lab.node.ns.sh("nft list set netdev weir lease")?;
+        Ok(lease.contains("expires").then_some(()))
+    })?;
     let known = lab.enforcer.eve.alerts(ATTACK_SID)?.len();
     let at = lab.b.at(Family::V4, 0)?;
     let service = Collector::start(&lab.b.ns, at, Answer::Echo)?;
