@@ -7,7 +7,6 @@
 )]
 
 #[path = "pipeline/wire.rs"]
-#[expect(dead_code, reason = "shared with the pipeline's tests")]
 mod wire;
 #[path = "pipeline/world.rs"]
 #[expect(dead_code, reason = "shared with the pipeline's tests")]

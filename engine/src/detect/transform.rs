@@ -282,7 +282,14 @@ mod tests {
 
     #[test]
     fn each_transform_gives_what_is_documented() {
-        let table: [(&str, Option<&str>, &[u8], &[u8]); 17] = [
+        /// Keyword, value, input, output.
+        type Row = (
+            &'static str,
+            Option<&'static str>,
+            &'static [u8],
+            &'static [u8],
+        );
+        let table: [Row; 17] = [
             ("dotprefix", None, b"a.example", b".a.example"),
             ("to_lowercase", None, b"ABC d", b"abc d"),
             ("to_uppercase", None, b"Abc d", b"ABC D"),

@@ -179,13 +179,11 @@ pub(super) fn status_line(line: &[u8], events: &mut Events) -> StatusLine {
 
 /// A code of three digits, 0 for anything else.
 fn status(code: &[u8]) -> u16 {
-    match std::str::from_utf8(code)
+    std::str::from_utf8(code)
         .ok()
         .and_then(|code| code.parse().ok())
-    {
-        Some(status @ 100..=999) => status,
-        _ => 0,
-    }
+        .filter(|status| (100..=999).contains(status))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

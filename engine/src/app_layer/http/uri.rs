@@ -200,7 +200,7 @@ fn remove_dot_segments(path: &mut Vec<u8>) {
         at = end;
     }
     path.truncate(written);
-    if (open_end && rooted) || (path.is_empty() && rooted) {
+    if rooted && (open_end || path.is_empty()) {
         path.push(b'/');
     }
 }
