@@ -142,12 +142,21 @@ const SPECS: [BufferSpec; ROWS.len()] = {
 pub(super) const BUFFERS: &[BufferSpec] = &SPECS;
 
 /// Every number.
-pub(super) const NUMBERS: &[NumberSpec] = &[NumberSpec {
-    keyword: "urilen",
-    direction: Some(ToServer),
-    progress: LINE,
-    names: &[],
-}];
+pub(super) const NUMBERS: &[NumberSpec] = &[
+    NumberSpec {
+        keyword: "urilen",
+        direction: Some(ToServer),
+        progress: LINE,
+        names: &[],
+    },
+    // Of files that have come as a whole.
+    NumberSpec {
+        keyword: "filesize",
+        direction: None,
+        progress: BODY,
+        names: &[],
+    },
+];
 
 /// What stands behind the buffer of an index.
 pub(super) fn part(index: usize) -> Option<Part> {

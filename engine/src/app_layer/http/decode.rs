@@ -67,6 +67,8 @@ struct Layer {
     brotli: Option<Box<Brotli>>,
     /// What came until the first byte was decoded.
     held: Vec<u8>,
+    /// Bytes that came.
+    seen: usize,
     decoded: bool,
     failed: bool,
 }
@@ -204,6 +206,7 @@ impl Layer {
             inflate: Inflate::default(),
             brotli: None,
             held: Vec::new(),
+            seen: 0,
             decoded: false,
             failed: false,
         }
@@ -215,6 +218,7 @@ impl Layer {
         self.decoded = false;
         self.failed = false;
         self.held.clear();
+        self.seen = 0;
         self.open(coding);
     }
 
@@ -241,18 +245,25 @@ impl Layer {
         if self.coding == Coding::Plain {
             return sink(bytes);
         }
-        if !self.decoded && self.held.len() < HELD {
-            let room = HELD - self.held.len();
+        let before = self.seen;
+        self.seen = self.seen.saturating_add(bytes.len());
+        if before < HELD && (!self.decoded || self.tries > 0) {
+            let room = HELD - before;
             self.held.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
         let mut wanted = true;
         let mut done = self.attempt(bytes, sink, &mut wanted);
         while let Err(left) = done {
-            if self.decoded || self.held.len() >= HELD {
+            if self.decoded || self.seen > HELD {
                 self.failed = true;
                 self.coding = Coding::Plain;
-                let rest = bytes.get(bytes.len().saturating_sub(left)..);
-                return wanted && sink(rest.unwrap_or_default());
+                let mut from = bytes.len().saturating_sub(left);
+                if self.tries > 0 {
+                    // Another coding than the one named gave something, by chance: shows all as it is.
+                    wanted = wanted && sink(&self.held);
+                    from = self.held.len().saturating_sub(before).min(bytes.len());
+                }
+                return wanted && sink(bytes.get(from..).unwrap_or_default());
             }
             let next = self.next();
             self.open(next);

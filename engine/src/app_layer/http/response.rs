@@ -254,6 +254,15 @@ impl ResponseSide {
 
     fn head(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Result<Step, NoRoom> {
         let limits = shared.limits;
+        if let [b'\r', next, ..] = bytes
+            && *next != b'\n'
+            && self.state == State::Head
+            && self.transaction(shared)?.response.head.size() == 0
+        {
+            // The status line ended with LFCR.
+            self.transaction(shared)?.response.head.push_raw(b"\r");
+            return Ok(Step::Taken(1));
+        }
         let mut value = std::mem::take(&mut self.value);
         let read = fields::read(Sender::Server, bytes, eof, &mut value);
         let transaction = self.transaction(shared)?;

@@ -78,6 +78,14 @@ fn codings_are_undone_even_if_they_are_misnamed() {
 }
 
 #[test]
+fn a_body_that_is_not_coded_is_shown_whatever_its_first_bytes_decode_to() {
+    let body = br#"{"sdk_version":11026,"app_package":"com.example"}"#;
+    let (shown, events) = decode("gzip", &[body]);
+    assert!(shown.ends_with(body));
+    assert_eq!(events, [Event::GzipDecompressionFailed as u8]);
+}
+
+#[test]
 fn brotli_is_undone() {
     let (shown, _) = decode("br", &[BROTLI]);
     assert_eq!(shown, b"Hello!");
@@ -109,11 +117,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_cut_does_not_matter(cut in 0_usize..60, named in 0_usize..4) {
+    fn the_cut_does_not_matter(cut in 0_usize..60, named in 0_usize..5) {
         let (named, body) = [
             ("gzip", gzip(TEXT)),
             ("deflate", bare(TEXT)),
             ("gzip", TEXT.to_vec()),
+            ("gzip", br#"{"sdk_version":11026,"app_package":"com.example"}"#.to_vec()),
             ("gzip", [gzip(TEXT), b"rest of it, as it is".to_vec()].concat()),
         ][named].clone();
         let cut = cut.min(body.len());

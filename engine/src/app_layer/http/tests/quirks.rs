@@ -112,6 +112,12 @@ const RESPONSES: &[Case] = &[
         &["response_header_invalid"],
     ),
     (
+        b"HTTP/1.1 200 OK\n\rServer: s\n\rA: b\n\r\r\nabc",
+        "http.server",
+        &["s"],
+        &[],
+    ),
+    (
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nab",
         "file.data",
         &["ab"],
