@@ -127,7 +127,7 @@ fn feed(world: &mut World, frames: &mut [Vec<u8>], at: Timestamp, output: &mut T
 
 /// Runs that warm the engine: enough for every slot of the flow table that is in use to have served
 /// every kind of flow, so that what a slot keeps for its flows has its room.
-const WARM_UP: u32 = 12;
+const WARM_UP: u32 = 40;
 
 #[test]
 fn a_warm_engine_allocates_nothing() {

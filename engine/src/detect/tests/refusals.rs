@@ -6,12 +6,12 @@ use super::lab::compile;
 fn names_the_keyword_in_the_way() {
     for (rule, keyword) in [
         (
-            "alert http any any -> any any (content:\"a\"; sid:1;)",
-            "http",
+            "alert smb any any -> any any (content:\"a\"; sid:1;)",
+            "smb",
         ),
         (
-            "alert tcp any any -> any any (http.uri; content:\"a\"; sid:1;)",
-            "http.uri",
+            "alert tcp any any -> any any (smb.share; content:\"a\"; sid:1;)",
+            "smb.share",
         ),
         (
             "alert tcp any any -> any any (geoip:src,CN; sid:1;)",
@@ -71,7 +71,7 @@ fn names_the_keyword_in_the_way() {
 #[test]
 fn the_other_rules_load_and_disabled_ones_are_counted() {
     let compiled = compile(
-        "alert http any any -> any any (sid:1;)\n\
+        "alert smb any any -> any any (sid:1;)\n\
          alert tcp any any -> any any (sid:2;)\n\
          # alert tcp any any -> any any (sid:3;)",
     );
