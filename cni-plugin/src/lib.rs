@@ -14,6 +14,7 @@
 //! holds stdout after the call; the environment carries no option.
 
 pub mod config;
+pub mod enforcer;
 pub mod environment;
 pub mod error;
 pub mod host;

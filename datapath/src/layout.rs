@@ -25,6 +25,9 @@ pub const DEFAULT_RUN_DIR: &str = "/run/weir";
 /// Directory of the attachment records, below the run directory.
 pub const ATTACHMENTS_DIR: &str = "attachments";
 
+/// The enforcer's control socket, in the run directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
 /// Directory of the lock files, below the run directory.
 pub const LOCKS_DIR: &str = "locks";
 

@@ -14,6 +14,7 @@ use weir_datapath::record::RecordStore;
 use super::{Call, lock_if_possible};
 use crate::config::options::{OnUnsupported, Options};
 use crate::config::prev_result::PrevResult;
+use crate::enforcer;
 use crate::error::Error;
 use crate::link::{self, LinkError};
 use crate::pod_args::pod_from_args;
@@ -112,7 +113,9 @@ impl<'a> Request<'a> {
     fn wire(&self, call: &Call<'a>, link: PeerLink) -> Result<Wiring<'a>, Error> {
         let store = RecordStore::new(&self.options.run_dir);
         let wiring = Wiring::record(call.host, store, self.attachment(link))?;
-        wiring.attach()
+        let wiring = wiring.attach()?;
+        enforcer::announce(&self.options.run_dir);
+        Ok(wiring)
     }
 
     fn attachment(&self, link: PeerLink) -> Attachment {

@@ -81,7 +81,7 @@ pub fn ask(run_dir: &Path, command: Command) -> Result<Value, ClientError> {
 fn talk(mut stream: UnixStream, command: Command) -> std::io::Result<String> {
     let patience = match command {
         Command::Reload => RELOAD_PATIENCE,
-        Command::Ping | Command::Status => PATIENCE,
+        Command::Ping | Command::Attached | Command::Status => PATIENCE,
     };
     stream.set_read_timeout(Some(patience))?;
     let mut request = serde_json::to_vec(&Request { command })?;

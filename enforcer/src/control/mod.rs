@@ -9,6 +9,7 @@ pub mod client;
 pub mod server;
 
 use std::path::{Path, PathBuf};
+use weir_datapath::layout::CONTROL_SOCKET;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Is anybody there?
     Ping,
+    /// Read the attachment records now: one was written. The answer comes when workers know it.
+    Attached,
     /// State and counters.
     Status,
     /// Read settings and rules again.
@@ -35,5 +38,5 @@ pub struct Request {
 /// The socket of a run directory.
 #[must_use]
 pub fn socket_path(run_dir: &Path) -> PathBuf {
-    run_dir.join("control.sock")
+    run_dir.join(CONTROL_SOCKET)
 }

@@ -108,6 +108,10 @@ impl Service {
     ) {
         let answer = match command {
             Command::Ping => json!({"ok": true}),
+            Command::Attached => {
+                self.take_records(job);
+                json!({"ok": true})
+            }
             Command::Status => self.status().await,
             Command::Reload => return self.begin_reload(job, Some(reply)),
         };
