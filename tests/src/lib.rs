@@ -22,6 +22,7 @@ pub mod pod;
 pub mod poll;
 pub mod raw_tcp;
 pub mod rng;
+pub mod ruleset;
 pub mod scratch;
 pub mod status;
 pub mod sweep;

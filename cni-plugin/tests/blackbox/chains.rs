@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use weir_tests::node::{Main, Node};
 use weir_tests::pod::Pod;
+use weir_tests::ruleset::hooked;
 
-use crate::kernel_state::{ensure_nothing_attached, ensure_wired, hooked, records};
+use crate::kernel_state::{ensure_nothing_attached, ensure_wired, records};
 use crate::support::{Call, HandMade, config};
 
 const VERSIONS: [&str; 5] = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];

@@ -3,36 +3,13 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
 use weir_tests::node::Node;
+use weir_tests::ruleset::hooked;
 
 /// Listing of weir's table, `""` when there is none.
 pub(crate) fn table(node: &Node) -> Result<String> {
     node.ns
         .sh("nft -s list table netdev weir 2>/dev/null || true")
-}
-
-/// Host interfaces that have base chains of weir's, one entry per chain, sorted. By the chains' names, as nft's
-/// JSON omits the device.
-pub(crate) fn hooked(node: &Node) -> Result<Vec<String>> {
-    let listing = node
-        .ns
-        .sh("nft -j list table netdev weir 2>/dev/null || echo '{}'")?;
-    let listing: Value = serde_json::from_str(&listing)?;
-    let mut names: Vec<String> = listing["nftables"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|item| item["chain"]["hook"].is_string())
-        .filter_map(|item| item["chain"]["name"].as_str())
-        .filter_map(|name| {
-            name.strip_prefix("from-")
-                .or_else(|| name.strip_prefix("to-"))
-        })
-        .map(str::to_owned)
-        .collect();
-    names.sort();
-    Ok(names)
 }
 
 /// Names of the record files, sorted.

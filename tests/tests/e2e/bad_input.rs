@@ -8,6 +8,7 @@ use weir_tests::cni::{Attach, Failure};
 use weir_tests::enforcer::{Enforcer, Options};
 use weir_tests::node::{Main, Node};
 use weir_tests::pod::{Family, Pod};
+use weir_tests::ruleset::hooked;
 use weir_tests::traffic::{Answer, Collector, echo};
 
 use crate::lab::{Lab, RULES, prevent, prevent_open};
@@ -251,11 +252,8 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> Failure {
 
 /// No chain on any interface, no record.
 fn unwired(node: &Node) -> Result<()> {
-    let rules = node.ns.sh("nft list ruleset")?;
-    ensure!(
-        !rules.contains("veth") && !rules.contains("macvlan"),
-        "half-wired: {rules}"
-    );
+    let hooked = hooked(node)?;
+    ensure!(hooked.is_empty(), "half-wired: {hooked:?}");
     let records = node.run_dir().join("attachments");
     let left = std::fs::read_dir(records).map_or(0, Iterator::count);
     ensure!(left == 0, "{left} record(s) are left");

@@ -9,10 +9,11 @@ use weir_tests::netns::Netns;
 use weir_tests::node::{Main, Node};
 use weir_tests::pod::{Family, Pod};
 use weir_tests::raw_tcp::RawTcp;
+use weir_tests::ruleset::{Masqueraded, masquerade, stop_translating, translate};
 use weir_tests::scratch::unique;
 use weir_tests::traffic::{Answer, Collector, echo, transfer};
 
-use crate::lab::{Beyond, Remote, masquerade, translate, vip};
+use crate::lab::{Beyond, Remote, vip};
 use crate::path::Path;
 
 #[test]
@@ -70,7 +71,7 @@ fn translated_and_routed_paths_carry_traffic_without_weir() -> Result<()> {
         let remote = Remote::beside(&node)?;
         let service = SocketAddr::new(vip(family), 80);
         translate(&node, service, b.at(family, 8080)?)?;
-        masquerade(&node, family, "oifname uplink")?;
+        masquerade(&node, family, Masqueraded::LeavingBy("uplink"))?;
         let paths = [
             ("service", &a.ns, &b.ns, b.at(family, 8080)?, service),
             same("host", &node.ns, &b.ns, b.at(family, 8081)?),
@@ -116,7 +117,7 @@ fn hairpin_and_node_port_carry_traffic_without_weir() -> Result<()> {
         let outside = Beyond::outside(&node)?;
         let service = SocketAddr::new(vip(family), 80);
         translate(&node, service, a.at(family, 8080)?)?;
-        masquerade(&node, family, "ct status dnat")?;
+        masquerade(&node, family, Masqueraded::Translated)?;
         let bound = a.at(family, 8080)?;
         let path = Path {
             client: &a.ns,
@@ -126,12 +127,8 @@ fn hairpin_and_node_port_carry_traffic_without_weir() -> Result<()> {
         };
         path.serve()
             .with_context(|| format!("hairpin {family:?}"))?;
-        let (ip, table) = match family {
-            Family::V4 => (outside.node_ip(family), "ip"),
-            Family::V6 => (outside.node_ip(family), "ip6"),
-        };
-        node.ns.nft(&format!("delete table {table} service"))?;
-        let port = SocketAddr::new(ip, 30_080);
+        stop_translating(&node, family)?;
+        let port = SocketAddr::new(outside.node_ip(family), 30_080);
         let bound = a.at(family, 8081)?;
         translate(&node, port, bound)?;
         let path = Path {

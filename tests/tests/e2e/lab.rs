@@ -6,7 +6,7 @@
 //!   pod b ─┘                     └── link ──── remote node ── br0 ── remote pod (routed, not wired)
 //! ```
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -204,38 +204,6 @@ pub fn vip(family: Family) -> IpAddr {
         Family::V4 => Ipv4Addr::new(10, 96, 0, 10).into(),
         Family::V6 => Ipv6Addr::new(0xfd96, 0, 0, 0, 0, 0, 0, 10).into(),
     }
-}
-
-/// Loads the rules of a Service, as kube-proxy would: DNAT of `from` to `to` for pods, host and outside alike.
-pub fn translate(node: &Node, from: SocketAddr, to: SocketAddr) -> Result<()> {
-    let (family, target) = match to.ip() {
-        IpAddr::V4(ip) => ("ip", format!("{ip}:{}", to.port())),
-        IpAddr::V6(ip) => ("ip6", format!("[{ip}]:{}", to.port())),
-    };
-    let rule = format!(
-        "{family} daddr {} meta l4proto {{ tcp, udp }} th dport {} dnat {family} to {target};",
-        from.ip(),
-        from.port()
-    );
-    node.ns.nft(&format!(
-        "table {family} service {{
-           chain pre {{ type nat hook prerouting priority -100; {rule} }}
-           chain out {{ type nat hook output priority -100; {rule} }}
-         }}"
-    ))
-}
-
-/// Masquerades what `condition` selects when it leaves the node.
-pub fn masquerade(node: &Node, family: Family, condition: &str) -> Result<()> {
-    let table = match family {
-        Family::V4 => "ip",
-        Family::V6 => "ip6",
-    };
-    node.ns.nft(&format!(
-        "table {table} postnat {{
-           chain post {{ type nat hook postrouting priority 100; {condition} masquerade; }}
-         }}"
-    ))
 }
 
 fn pick([v4, v6]: [IpAddr; 2], family: Family) -> IpAddr {

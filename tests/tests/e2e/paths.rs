@@ -11,11 +11,10 @@ use weir_tests::eve::text;
 use weir_tests::node::Main;
 use weir_tests::pod::Family;
 use weir_tests::poll;
+use weir_tests::ruleset::{Masqueraded, masquerade, translate};
 use weir_tests::traffic::contains;
 
-use crate::lab::{
-    ATTACK, ATTACK_SID, Beyond, Lab, RULES, Remote, masquerade, prevent, seen, translate, vip,
-};
+use crate::lab::{ATTACK, ATTACK_SID, Beyond, Lab, RULES, Remote, prevent, seen, vip};
 use crate::path::{Path, prove};
 
 #[test]
@@ -84,7 +83,7 @@ fn service_address_with_snat_splits_the_flow_and_is_inspected_all_the_same() -> 
         let bound = lab.b.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
-        masquerade(&lab.node, family, "ct status dnat")?;
+        masquerade(&lab.node, family, Masqueraded::Translated)?;
         paths.push(Path {
             client: &lab.a.ns,
             server: &lab.b.ns,
@@ -103,7 +102,7 @@ fn hairpin_of_a_pod_to_itself_through_its_service() -> Result<()> {
         let bound = lab.a.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
-        masquerade(&lab.node, family, "ct status dnat")?;
+        masquerade(&lab.node, family, Masqueraded::Translated)?;
         paths.push(Path {
             client: &lab.a.ns,
             server: &lab.a.ns,
@@ -190,7 +189,7 @@ fn pod_to_outside_with_snat() -> Result<()> {
     let outside = Beyond::outside(&lab.node)?;
     let mut paths = Vec::new();
     for family in Family::BOTH {
-        masquerade(&lab.node, family, "oifname uplink")?;
+        masquerade(&lab.node, family, Masqueraded::LeavingBy("uplink"))?;
         let bound = SocketAddr::new(outside.ip(family), 8080);
         paths.push(Path {
             client: &lab.a.ns,

@@ -10,6 +10,7 @@ use weir_tests::enforcer::{Enforcer, Options};
 use weir_tests::eve::text;
 use weir_tests::node::{Main, Node};
 use weir_tests::pod::{Family, Pod};
+use weir_tests::ruleset::hooked;
 use weir_tests::traffic::{Answer, Collector, READ_LIMIT, echo};
 
 use crate::lab::{ATTACK, ATTACK_SID, Lab, NOTICE_SID, RULES, prevent};
@@ -140,8 +141,8 @@ fn mode_off_leaves_the_pod_unwired() -> Result<()> {
     let service = Collector::start(&b.ns, b.at(Family::V4, 80)?, Answer::Echo)?;
     echo(&mut a.ns.connect(b.at(Family::V4, 80)?)?, ATTACK)?;
     ensure!(service.saw(ATTACK));
-    let rules = node.ns.sh("nft list ruleset")?;
-    ensure!(!rules.contains(&a.host_ifname), "{rules}");
+    let hooked = hooked(&node)?;
+    ensure!(!hooked.contains(&a.host_ifname), "{hooked:?}");
     network.del(&a.attach)?;
     Ok(())
 }

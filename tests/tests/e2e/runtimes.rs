@@ -14,6 +14,7 @@ use weir_tests::enforcer::{Enforcer, Options};
 use weir_tests::eve::text;
 use weir_tests::node::{Main, Node, bin_dir};
 use weir_tests::poll;
+use weir_tests::ruleset::hooked;
 use weir_tests::traffic::{Answer, Collector};
 
 use crate::lab::{ATTACK_SID, RULES, prevent};
@@ -75,8 +76,8 @@ fn containerd_starts_wires_and_removes_pods_and_the_attack_does_not_arrive() -> 
         runtime.remove(pod)?;
     }
     ensure!(records(&node) == 0, "{} records are left", records(&node));
-    let rules = node.ns.sh("nft list ruleset")?;
-    ensure!(!rules.contains("\"veth"), "{rules}");
+    let hooked = hooked(&node)?;
+    ensure!(hooked.is_empty(), "{hooked:?}");
     Ok(())
 }
 
@@ -89,8 +90,8 @@ fn containerd_reports_a_refused_add_and_nothing_is_left() -> Result<()> {
     let error = format!("{error:#}");
     ensure!(error.contains("weir.dev/mode"), "{error}");
     ensure!(records(&node) == 0);
-    let rules = node.ns.sh("nft list ruleset")?;
-    ensure!(!rules.contains("veth"), "{rules}");
+    let hooked = hooked(&node)?;
+    ensure!(hooked.is_empty(), "{hooked:?}");
     Ok(())
 }
 
