@@ -21,7 +21,7 @@ use nftables::types::{NfChainType, NfFamily, NfHook};
 use crate::node::Node;
 use crate::pod::Family;
 
-/// Chains without their rules: the crate's schema lacks expressions that weir's rules have.
+/// Only chains: the crate's schema lacks the type of the lease's set, `iface_type`, so it refuses the whole table.
 const CHAINS: [&str; 3] = ["list", "chains", "netdev"];
 
 /// Which packets a masquerading rule is for.
