@@ -30,11 +30,14 @@ fuzz_target!(|data: &[u8]| {
     let mut pool = ParserPool::new(limits);
     let pieces = cut(data);
     let first = run(&pieces, datagram, settle, &mut pool);
-    if !datagram && !settle {
+    // At a limit it may matter how much of a field has come.
+    if !datagram && !settle && !small {
         // Neighbours of one direction as one piece: nothing that is shown may change.
         let joined = join(&pieces);
         let second = run(&joined, datagram, settle, &mut pool);
-        assert_eq!(first, second);
+        let differs = first.iter().zip(&second).find(|(one, other)| one != other);
+        assert_eq!(differs, None);
+        assert_eq!(first.len(), second.len());
     }
 });
 
@@ -141,7 +144,7 @@ fn show(protocol: ProtocolId, transaction: &dyn Transaction) -> Vec<String> {
                 };
                 assert!(found.fresh_from <= found.bytes.len());
                 assert!(index == 0 || spec.shape != BufferShape::Single);
-                shown.push(format!("{} {:?} {}", spec.keyword, found.bytes, found.complete));
+                shown.push(format!("{} {} {}", spec.keyword, found.bytes.escape_ascii(), found.complete));
             }
         }
     }

@@ -8,9 +8,9 @@ use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns, http, ssh, tls};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
-    &http::HTTP,
     &tls::TLS,
     &ssh::SSH,
+    &http::HTTP,
     &dns::MDNS,
     &dns::LLMNR,
     &dns::DNS,

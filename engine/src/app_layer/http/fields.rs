@@ -32,6 +32,18 @@ pub(super) enum Read {
     Field(Shape),
 }
 
+impl Read {
+    /// Bytes that are taken, whether the head ends behind them, and how long the field is, as far as it has
+    /// come of `bytes`.
+    pub(super) fn extent(&self, bytes: &[u8]) -> (usize, bool, usize) {
+        match self {
+            Self::More => (0, false, bytes.len()),
+            Self::End(length) => (*length, true, *length),
+            Self::Field(shape) => (shape.length, shape.last, shape.length),
+        }
+    }
+}
+
 /// A field that was read; its name is a part of the bytes, its value was put into the caller's buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {

@@ -1,7 +1,7 @@
 //! Request lines and status lines.
 
 use super::event::{Event, Events};
-use super::text::{Span, chomp, is_space, split_while, trim};
+use super::text::{Span, chomp, is_space, is_token, split_while, trim};
 
 /// Methods that are known (RFC 9110, 5323, 4918, 3253, 5789).
 const METHODS: [&[u8]; 28] = [
@@ -35,8 +35,8 @@ const METHODS: [&[u8]; 28] = [
     b"SEARCH",
 ];
 
-/// Length of the longest method that is known.
-pub(super) const LONGEST_METHOD: usize = 16;
+/// Length of the longest name that is taken for a method.
+pub(super) const LONGEST_METHOD: usize = 32;
 
 /// Whether a method is known. Methods are case-sensitive.
 pub(super) fn is_known(method: &[u8]) -> bool {
@@ -129,7 +129,8 @@ fn split_uri(bytes: &[u8], delimits: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
 pub(super) fn is_request(line: &[u8]) -> bool {
     let line = trim(line);
     let (method, rest) = split_while(line, |byte| !is_space(byte));
-    is_known(method) || (!rest.is_empty() && names_protocol(rest))
+    let named = method.len() <= LONGEST_METHOD && method.iter().all(|byte| is_token(*byte));
+    is_known(method) || (named && !rest.is_empty() && names_protocol(rest))
 }
 
 /// ` HTTP/` with a digit.

@@ -122,7 +122,7 @@ fn probe_request(bytes: &[u8]) -> Probe {
     let (_, rest) = split_while(bytes, is_space);
     let (method, behind) = split_while(rest, is_token);
     if behind.is_empty() {
-        let may = method.len() <= 2 * line::LONGEST_METHOD;
+        let may = method.len() <= line::LONGEST_METHOD;
         return if may { Probe::More } else { Probe::No };
     }
     if method.is_empty() || !behind.first().is_some_and(|byte| is_space(*byte)) {

@@ -14,9 +14,6 @@ use super::uri::host_and_port;
 use super::{BODY, COMPLETE, HEADERS, LINE, host, uri};
 use crate::app_layer::Limits;
 
-/// Longest method of an unknown name.
-const METHOD: usize = 32;
-
 /// The client's direction.
 #[derive(Debug)]
 pub(super) struct RequestSide {
@@ -228,25 +225,21 @@ impl RequestSide {
         let read = fields::read(Sender::Client, bytes, eof, &mut value);
         let transaction = self.transaction(shared)?;
         let request = &mut transaction.request;
-        let (taken, over) = match read {
-            Read::More => (0, false),
-            Read::End(length) => (length, true),
-            Read::Field(shape) => {
-                let field = (bytes, shape, &value[..]);
-                request
-                    .head
-                    .add(Sender::Client, field, &mut transaction.events);
-                (shape.length, shape.last)
-            }
-        };
+        let (taken, over, long) = read.extent(bytes);
+        if long > limits.field || request.head.size() + taken > limits.head {
+            self.value = value;
+            return self.too_long(shared);
+        }
+        if let Read::Field(shape) = read {
+            let field = (bytes, shape, &value[..]);
+            request
+                .head
+                .add(Sender::Client, field, &mut transaction.events);
+        }
         self.value = value;
         request
             .head
             .push_raw(bytes.get(..taken).unwrap_or_default());
-        let long = if taken == 0 { bytes.len() } else { taken };
-        if long > limits.field || request.head.size() > limits.head {
-            return self.too_long(shared);
-        }
         if matches!(self.state, State::Head { old: true }) && matches!(read, Read::Field(_)) {
             transaction.events.raise(Event::RequestMissingProtocol);
             self.state = State::Head { old: false };
@@ -355,11 +348,13 @@ impl RequestSide {
     fn lost(&mut self, bytes: &[u8]) -> Result<Step, NoRoom> {
         let Some(end) = memchr::memchr(b'\n', bytes) else {
             // A line this long is none.
-            return Ok(if bytes.len() > METHOD && !may_be_request(bytes) {
-                Step::Taken(bytes.len())
-            } else {
-                Step::More
-            });
+            return Ok(
+                if bytes.len() > line::LONGEST_METHOD && !may_be_request(bytes) {
+                    Step::Taken(bytes.len())
+                } else {
+                    Step::More
+                },
+            );
         };
         if line::is_request(bytes.get(..end).unwrap_or_default()) {
             self.state = State::Line;
@@ -435,9 +430,10 @@ impl RequestSide {
 
 /// Whether a line may be a request, by what has come of it: a token, a space.
 fn may_be_request(bytes: &[u8]) -> bool {
-    let (_, rest) = split_while(bytes, is_space);
+    let (line, _) = split_while(bytes, |byte| byte != b'\n');
+    let (_, rest) = split_while(line, is_space);
     let (method, rest) = split_while(rest, is_token);
-    method.len() <= METHOD && rest.first().is_none_or(|byte| is_space(*byte))
+    method.len() <= line::LONGEST_METHOD && rest.first().is_none_or(|byte| is_space(*byte))
 }
 
 fn show(

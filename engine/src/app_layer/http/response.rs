@@ -269,24 +269,20 @@ impl ResponseSide {
         let HttpTransaction {
             response, events, ..
         } = transaction;
-        let (taken, over) = match read {
-            Read::More => (0, false),
-            Read::End(length) => (length, true),
-            Read::Field(shape) => {
-                response
-                    .head
-                    .add(Sender::Server, (bytes, shape, &value), events);
-                (shape.length, shape.last)
-            }
-        };
+        let (taken, over, long) = read.extent(bytes);
+        if long > limits.field || response.head.size() + taken > limits.head {
+            self.value = value;
+            return self.too_long(shared);
+        }
+        if let Read::Field(shape) = read {
+            response
+                .head
+                .add(Sender::Server, (bytes, shape, &value), events);
+        }
         self.value = value;
         response
             .head
             .push_raw(bytes.get(..taken).unwrap_or_default());
-        let long = if taken == 0 { bytes.len() } else { taken };
-        if long > limits.field || response.head.size() > limits.head {
-            return self.too_long(shared);
-        }
         if over && self.end_of_head(shared)? {
             return Ok(Step::Switched(taken));
         }
