@@ -136,7 +136,7 @@ impl Engine {
             return self.settle_offer(offered, None, meta, output);
         }
         if let Some(condemned) = self.is_corrupt(&packet, meta) {
-            let tracked = Tracked::refused(condemned);
+            let tracked = self.track_corrupt(&packet, meta, condemned, output);
             return self.inspect(&packet, meta, tracked, output).into();
         }
         let nested = inner(&mut packet);
@@ -164,6 +164,28 @@ impl Engine {
     ) -> Ruling {
         let condemned = Condemned::new(DropReason::Decode, Some(error.event.name()));
         self.inspect(&error.packet, meta, Tracked::refused(condemned), output)
+    }
+
+    /// A wrong checksum keeps a packet out of its flow. A datagram that is delivered all the same (detect
+    /// mode) is inspected in full: captures taken on the sender's machine have yet unfinished ones.
+    fn track_corrupt(
+        &mut self,
+        packet: &Packet<'_>,
+        meta: &FrameMeta,
+        condemned: Condemned,
+        output: &mut dyn Output,
+    ) -> Tracked {
+        if !Self::is_inspected_corrupt(packet, meta) {
+            return Tracked::refused(condemned);
+        }
+        let mut tracked = self.track(packet, meta, output);
+        tracked.refused.get_or_insert(condemned);
+        tracked
+    }
+
+    /// Whether a packet that is to be refused is inspected as if it were not.
+    pub(super) fn is_inspected_corrupt(packet: &Packet<'_>, meta: &FrameMeta) -> bool {
+        meta.mode == Mode::Detect && matches!(packet.transport, Transport::Udp { .. })
     }
 
     pub(super) fn is_corrupt(&self, packet: &Packet<'_>, meta: &FrameMeta) -> Ruling {

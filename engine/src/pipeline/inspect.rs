@@ -98,7 +98,7 @@ impl Engine {
             stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
             let brings = (&flow.tcp, stream);
             if flow.app.wants_bytes()
-                && tracked.refused.is_none()
+                && (tracked.refused.is_none() || Self::is_inspected_corrupt(packet, meta))
                 && let Some(feed) =
                     application::feed(packet, brings, (direction, meta), (window, server_port))
             {

@@ -2,7 +2,9 @@
 
 use sha1::{Digest, Sha1};
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, Validity, X509Certificate, X509Name};
+
+use crate::frame::Timestamp;
 
 use super::Event;
 use super::wire::Reader;
@@ -12,6 +14,11 @@ const CHAIN: usize = 16;
 
 /// Subject alternative names that are kept.
 const NAMES: usize = 512;
+
+/// DER's tag of the version in a certificate.
+const EXPLICIT_VERSION: u8 = 0xa0;
+
+const NANOSECONDS: u64 = 1_000_000_000;
 
 /// A chain.
 #[derive(Debug, Default)]
@@ -27,6 +34,8 @@ pub(super) struct Certificates {
     pub(super) alternative_names: Vec<Vec<u8>>,
     /// Seconds since 1970, from and until when it is valid.
     pub(super) validity: Option<(i64, i64)>,
+    /// Whether that was over when the certificate came.
+    pub(super) expired: Option<bool>,
 }
 
 impl Certificates {
@@ -35,7 +44,7 @@ impl Certificates {
     }
 
     /// Reads the body of a certificate message.
-    pub(super) fn read(&mut self, body: &[u8], raise: &mut impl FnMut(Event)) {
+    pub(super) fn read(&mut self, body: &[u8], at: Timestamp, raise: &mut impl FnMut(Event)) {
         let Some(mut list) = Reader::new(body).vector24() else {
             return raise(Event::InvalidHandshakeMessage);
         };
@@ -57,8 +66,13 @@ impl Certificates {
             Err(error) => {
                 raise(Event::InvalidCertificate);
                 raise(detail(&error));
+                if let Some(part) = wrong_part(&der) {
+                    raise(part);
+                }
             }
         }
+        let now = i64::try_from(at.0 / NANOSECONDS).unwrap_or(i64::MAX);
+        self.expired = self.validity.map(|(_, until)| until < now);
     }
 
     fn describe(&mut self, certificate: &X509Certificate<'_>) {
@@ -97,6 +111,56 @@ fn alternative_name(name: &GeneralName<'_>) -> Option<Vec<u8>> {
         }
         _ => None,
     }
+}
+
+/// The part that is wrong, where it is a name or the validity: they are read one by one (RFC 5280
+/// section 4.1).
+fn wrong_part(der: &[u8]) -> Option<Event> {
+    let mut certificate = Reader::new(der_element(&mut Reader::new(der))?.content);
+    let mut signed = Reader::new(der_element(&mut certificate)?.content);
+    let first = der_element(&mut signed)?;
+    // The version is left out of the oldest form.
+    if first.tag == EXPLICIT_VERSION {
+        der_element(&mut signed)?;
+    }
+    der_element(&mut signed)?;
+    if X509Name::from_der(der_element(&mut signed)?.whole).is_err() {
+        return Some(Event::CertificateInvalidIssuer);
+    }
+    if Validity::from_der(der_element(&mut signed)?.whole).is_err() {
+        return Some(Event::CertificateInvalidValidity);
+    }
+    let subject = der_element(&mut signed)?;
+    X509Name::from_der(subject.whole)
+        .is_err()
+        .then_some(Event::CertificateInvalidSubject)
+}
+
+/// One element of DER.
+struct Element<'a> {
+    tag: u8,
+    whole: &'a [u8],
+    content: &'a [u8],
+}
+
+/// Takes an element with a one-byte tag and a length of at most three bytes off the front.
+fn der_element<'a>(reader: &mut Reader<'a>) -> Option<Element<'a>> {
+    let from = reader.rest();
+    let tag = reader.u8()?;
+    let length = match reader.u8()? {
+        0x81 => usize::from(reader.u8()?),
+        0x82 => usize::from(reader.u16()?),
+        0x83 => reader.u24()?,
+        short if short < 0x80 => usize::from(short),
+        _ => return None,
+    };
+    let content = reader.bytes(length)?;
+    let whole = from.get(..from.len() - reader.rest().len())?;
+    Some(Element {
+        tag,
+        whole,
+        content,
+    })
 }
 
 /// Which part of a certificate is wrong.

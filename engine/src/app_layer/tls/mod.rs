@@ -9,6 +9,7 @@
 mod certificate;
 mod fingerprint;
 mod hello;
+mod hello_v2;
 mod parser;
 mod record;
 mod side;
@@ -61,6 +62,13 @@ enum Event {
     CertificateInvalidExtensions,
     CertificateInvalidDer,
     InvalidAlertMessage,
+    InvalidSslv2Header,
+    InvalidTlsHeader,
+    TooManyRecordsInPacket,
+    DataleakHeartbeatMismatch,
+    CertificateInvalidSubject,
+    CertificateInvalidIssuer,
+    CertificateInvalidValidity,
 }
 
 const EVENTS: &[&str] = &[
@@ -86,6 +94,13 @@ const EVENTS: &[&str] = &[
     "certificate_invalid_extensions",
     "certificate_invalid_der",
     "invalid_alert_message",
+    "invalid_sslv2_header",
+    "invalid_tls_header",
+    "too_many_records_in_packet",
+    "dataleak_heartbeat_mismatch",
+    "certificate_invalid_subject",
+    "certificate_invalid_issuer",
+    "certificate_invalid_validity",
 ];
 
 /// What a buffer shows.
@@ -217,13 +232,13 @@ const BUFFERS: [BufferSpec; PARTS.len()] = {
 const fn number(
     keyword: &'static str,
     direction: Option<FlowDirection>,
-    progress: Progress,
+    (progress, names): (Progress, &'static [(&'static str, u64)]),
 ) -> NumberSpec {
     NumberSpec {
         keyword,
         direction,
         progress,
-        names: VERSIONS,
+        names,
     }
 }
 
@@ -235,11 +250,34 @@ const VERSIONS: &[(&str, u64)] = &[
     ("1.3", 0x0304),
 ];
 
+/// Versions as `ssl_version` writes them.
+const SSL_VERSIONS: &[(&str, u64)] = &[
+    ("sslv2", 0x0002),
+    ("sslv3", 0x0300),
+    ("tls1.0", 0x0301),
+    ("tls1.1", 0x0302),
+    ("tls1.2", 0x0303),
+    ("tls1.3", 0x0304),
+];
+
+/// Messages that have been there, as `ssl_state` writes them.
+const STATES: &[(&str, u64)] = &[
+    ("unknown", 0),
+    ("client_hello", 1),
+    ("server_hello", 2),
+    ("client_keyx", 3),
+    ("server_keyx", 4),
+];
+
 const NUMBERS: &[NumberSpec] = &[
-    number("tls.version", None, HELLO),
-    number("tls.cert_notbefore", Some(ToClient), CERTIFICATES),
-    number("tls.cert_notafter", Some(ToClient), CERTIFICATES),
-    number("tls.cert_chain_len", Some(ToClient), CERTIFICATES),
+    number("tls.version", None, (HELLO, VERSIONS)),
+    number("ssl_version", None, (HELLO, SSL_VERSIONS)),
+    number("ssl_state", None, (0, STATES)),
+    number("tls_cert_expired", Some(ToClient), (CERTIFICATES, &[])),
+    number("tls_cert_valid", Some(ToClient), (CERTIFICATES, &[])),
+    number("tls.cert_notbefore", Some(ToClient), (CERTIFICATES, &[])),
+    number("tls.cert_notafter", Some(ToClient), (CERTIFICATES, &[])),
+    number("tls.cert_chain_len", Some(ToClient), (CERTIFICATES, &[])),
 ];
 
 impl Protocol for Tls {

@@ -5,7 +5,7 @@ use crate::app_layer::{
 };
 use crate::event::FlowDirection;
 
-use super::side::Side;
+use super::side::{Reading, Side};
 use super::{ENCRYPTED, Event, PARTS, Part};
 
 /// TLS in one flow.
@@ -44,6 +44,25 @@ impl Session {
         &self.sides[index(direction)]
     }
 
+    /// The `index`th of the messages that have been there, as `ssl_state` numbers them; 0 when there was
+    /// none.
+    fn state(&self, index: usize) -> Option<u64> {
+        let [client, server] = &self.sides;
+        let reached = [
+            client.hello.version != 0,
+            server.hello.version != 0,
+            client.key_exchange,
+            server.key_exchange,
+        ];
+        let mut states = (1..)
+            .zip(reached)
+            .filter_map(|(state, is)| is.then_some(state));
+        match states.nth(index) {
+            None if index == 0 => Some(0),
+            state => state,
+        }
+    }
+
     /// The version agreed on: the server's choice, or what the client offers while there is none.
     fn version(&self) -> u16 {
         let [client, server] = &self.sides;
@@ -68,16 +87,16 @@ impl Parser for TlsParser {
                 events.push(event);
             }
         };
-        let taken = sides[index(input.direction)].take(input.direction, input.bytes, &mut raise);
-        if !taken {
-            return Status::Failed;
-        }
-        if self
-            .session
-            .sides
-            .iter()
-            .all(|side| side.progress() >= ENCRYPTED)
-        {
+        let from = index(input.direction);
+        let reading = Reading {
+            direction: input.direction,
+            at: input.at,
+            asked: sides[1 - from].heartbeat,
+            raise: &mut raise,
+        };
+        sides[from].take(input.bytes, reading);
+        // What one side sends does not stop the other side's from being read.
+        if sides.iter().all(|side| side.progress() >= ENCRYPTED) {
             Status::Opaque
         } else {
             Status::Continue
@@ -163,6 +182,10 @@ impl Transaction for Session {
             ("tls.version", 0) => Some(self.version())
                 .filter(|version| *version != 0)
                 .map(u64::from),
+            ("ssl_version", 0) => self.number("tls.version", 0),
+            ("ssl_state", _) => self.state(index),
+            ("tls_cert_expired", 0) => certificates.expired.map(u64::from),
+            ("tls_cert_valid", 0) => certificates.expired.map(|expired| u64::from(!expired)),
             ("tls.cert_notbefore", 0) => certificates.validity.map(|(from, _)| seconds(from)),
             ("tls.cert_notafter", 0) => certificates.validity.map(|(_, until)| seconds(until)),
             ("tls.cert_chain_len", 0) => u64::try_from(certificates.chain.len()).ok(),

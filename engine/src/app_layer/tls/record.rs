@@ -3,7 +3,7 @@
 use crate::app_layer::Probe;
 use crate::event::FlowDirection;
 
-use super::Event;
+use super::{Event, hello_v2};
 
 /// Bytes of a record's header.
 const HEADER: usize = 5;
@@ -19,6 +19,9 @@ pub(super) enum Content {
     Handshake,
     ApplicationData,
     Heartbeat,
+    /// A hello in the form of SSL 2.0, which clients of SSL 3.0 and TLS 1.0 could still begin with
+    /// (RFC 5246 appendix E.2); its first three bytes are the message's type and the two behind it.
+    HelloV2([u8; 3]),
 }
 
 impl Content {
@@ -35,7 +38,7 @@ impl Content {
 }
 
 /// A piece of a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
     pub(super) content: Content,
     pub(super) bytes: &'a [u8],
@@ -52,12 +55,15 @@ pub(super) struct Piece<'a> {
 pub(super) struct Records {
     header: Vec<u8>,
     current: Option<(Content, usize, usize)>,
+    /// The first header was read: only the first record can be one of SSL 2.0.
+    started: bool,
 }
 
 impl Records {
     pub(super) fn clear(&mut self) {
         self.header.clear();
         self.current = None;
+        self.started = false;
     }
 
     /// The next piece of `bytes`, which are cut off their front; `Ok(None)` when they are used up. An error
@@ -92,11 +98,24 @@ impl Records {
         let (now, rest) = bytes.split_at(missing.min(bytes.len()));
         self.header.extend_from_slice(now);
         *bytes = rest;
-        let Some(&[kind, major, _, high, low]) = self.header.first_chunk::<HEADER>() else {
+        let Some(&[kind, major, third, high, low]) = self.header.first_chunk::<HEADER>() else {
             return Ok(None);
         };
         self.header.clear();
-        let content = Content::of(kind).ok_or(Event::InvalidRecordType)?;
+        let first = !std::mem::replace(&mut self.started, true);
+        if first && let Some(length) = hello_v2::length(kind, major, third) {
+            let left = length
+                .checked_sub(3)
+                .filter(|left| *left > 0)
+                .ok_or(Event::InvalidSslv2Header)?;
+            return Ok(Some((Content::HelloV2([third, high, low]), left)));
+        }
+        let nonsense = if first {
+            Event::InvalidTlsHeader
+        } else {
+            Event::InvalidRecordType
+        };
+        let content = Content::of(kind).ok_or(nonsense)?;
         if major != 3 {
             return Err(Event::InvalidRecordVersion);
         }
@@ -111,6 +130,9 @@ impl Records {
 /// Whether a direction starts with a hello: a handshake record of a known version, whose message is the
 /// hello of that side, of a known version again.
 pub(super) fn probe(direction: FlowDirection, bytes: &[u8]) -> Probe {
+    if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+        return hello_v2::probe(direction, bytes);
+    }
     let hello = match direction {
         FlowDirection::ToServer => 1,
         FlowDirection::ToClient => 2,
@@ -168,7 +190,12 @@ mod tests {
     #[test]
     fn nonsense_is_refused_by_name() {
         let next = |bytes: &[u8]| Records::default().next(&mut { bytes }).unwrap_err();
-        assert_eq!(next(b"\x99\x03\x01\0\x01"), Event::InvalidRecordType);
+        assert_eq!(next(b"\x19\x03\x01\0\x01"), Event::InvalidTlsHeader);
+        let mut records = Records::default();
+        let mut bytes = &b"\x15\x03\x03\0\0\x19\x03\x01\0\x01"[..];
+        assert!(records.next(&mut bytes).unwrap().is_some());
+        assert_eq!(records.next(&mut bytes), Err(Event::InvalidRecordType));
+        assert_eq!(next(b"\x80\x03\x01\x03\0"), Event::InvalidSslv2Header);
         assert_eq!(next(b"\x16\x09\x01\0\x01"), Event::InvalidRecordVersion);
         assert_eq!(next(b"\x16\x03\x01\xff\xff"), Event::InvalidSslRecord);
     }

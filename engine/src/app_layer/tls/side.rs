@@ -2,17 +2,21 @@
 
 use crate::app_layer::Progress;
 use crate::event::FlowDirection;
+use crate::frame::Timestamp;
 
 use super::certificate::Certificates;
 use super::hello::Hello;
 use super::record::{Content, Piece, Records};
-use super::{CERTIFICATES, ENCRYPTED, Event, HELLO};
+use super::{CERTIFICATES, ENCRYPTED, Event, HELLO, hello_v2};
 
 /// Bytes of a handshake message's header: type and length.
 const HEADER: usize = 4;
 
 /// Largest handshake message that is kept until it is whole; longer ones are skipped and told.
 const MESSAGE: usize = 131_072;
+
+/// Records in front of the encrypted part that one packet may bring without being an anomaly.
+const RECORDS: usize = 256;
 
 /// Handshake messages (RFC 5246 section 7.4, RFC 8446 section 4).
 mod message {
@@ -36,7 +40,23 @@ pub(super) struct Side {
     head: Vec<u8>,
     pub(super) hello: Hello,
     pub(super) certificates: Certificates,
+    /// A key exchange message was there.
+    pub(super) key_exchange: bool,
+    /// Length of the last heartbeat request that was not answered yet.
+    pub(super) heartbeat: Option<usize>,
     progress: Progress,
+}
+
+/// What a side's bytes are read with.
+pub(super) struct Reading<'a, R> {
+    /// Whose they are.
+    pub(super) direction: FlowDirection,
+    /// When they came.
+    pub(super) at: Timestamp,
+    /// Length of the other side's last heartbeat request.
+    pub(super) asked: Option<usize>,
+    /// Takes anomalies.
+    pub(super) raise: &'a mut R,
 }
 
 impl Side {
@@ -47,6 +67,8 @@ impl Side {
         self.head.clear();
         self.hello.clear();
         self.certificates.clear();
+        self.key_exchange = false;
+        self.heartbeat = None;
         self.progress = 0;
     }
 
@@ -59,30 +81,30 @@ impl Side {
         self.progress = ENCRYPTED;
     }
 
-    /// Takes bytes; false when they cannot be TLS any more.
-    pub(super) fn take(
-        &mut self,
-        direction: FlowDirection,
-        mut bytes: &[u8],
-        raise: &mut impl FnMut(Event),
-    ) -> bool {
+    /// Takes bytes. Where they cannot be TLS any more, an anomaly says why and this side is over.
+    pub(super) fn take<R: FnMut(Event)>(&mut self, mut bytes: &[u8], mut reading: Reading<'_, R>) {
+        let mut records = 0_usize;
         while self.progress < ENCRYPTED {
             match self.records.next(&mut bytes) {
-                Ok(Some(piece)) => self.piece(direction, piece, raise),
+                Ok(Some(piece)) => {
+                    records += usize::from(piece.last);
+                    if records == RECORDS {
+                        (reading.raise)(Event::TooManyRecordsInPacket);
+                    }
+                    self.piece(piece, &mut reading);
+                }
                 Ok(None) => break,
                 Err(event) => {
-                    raise(event);
+                    (reading.raise)(event);
                     self.stop();
-                    return false;
                 }
             }
         }
-        true
     }
 
-    fn piece(&mut self, direction: FlowDirection, piece: Piece<'_>, raise: &mut impl FnMut(Event)) {
+    fn piece<R: FnMut(Event)>(&mut self, piece: Piece<'_>, reading: &mut Reading<'_, R>) {
         match piece.content {
-            Content::Handshake => self.handshake(direction, piece.bytes, raise),
+            Content::Handshake => self.handshake(piece.bytes, reading),
             // Encrypted from here on.
             Content::ChangeCipherSpec | Content::ApplicationData => self.stop(),
             Content::Alert | Content::Heartbeat => {
@@ -93,13 +115,50 @@ impl Side {
                 self.head
                     .extend_from_slice(&piece.bytes[..room.min(piece.bytes.len())]);
                 if piece.last {
-                    self.read_head(piece.content, piece.length, raise);
+                    self.read_head(piece.content, piece.length, reading);
+                }
+            }
+            Content::HelloV2(start) => {
+                if piece.first {
+                    self.handshake.extend_from_slice(&start);
+                }
+                self.handshake.extend_from_slice(piece.bytes);
+                if piece.last {
+                    self.read_hello_v2(reading);
                 }
             }
         }
     }
 
-    fn read_head(&mut self, content: Content, length: usize, raise: &mut impl FnMut(Event)) {
+    /// A hello of SSL 2.0 is whole. If that is also the version, nothing is read behind it.
+    fn read_hello_v2<R: FnMut(Event)>(&mut self, reading: &mut Reading<'_, R>) {
+        let version = match self.handshake.split_first() {
+            Some((kind, body)) => hello_v2::version(*kind, body),
+            None => None,
+        };
+        self.handshake.clear();
+        match version {
+            Some(version) => {
+                self.hello.version = version;
+                self.progress = self.progress.max(HELLO);
+                if version == hello_v2::SSL2 {
+                    self.stop();
+                }
+            }
+            None => {
+                (reading.raise)(Event::InvalidSslv2Header);
+                self.stop();
+            }
+        }
+    }
+
+    fn read_head<R: FnMut(Event)>(
+        &mut self,
+        content: Content,
+        length: usize,
+        reading: &mut Reading<'_, R>,
+    ) {
+        let raise = &mut *reading.raise;
         if content == Content::Alert {
             if length != 2 {
                 raise(Event::InvalidAlertMessage);
@@ -111,17 +170,23 @@ impl Side {
         raise(Event::HeartbeatMessage);
         // RFC 6520: type, payload length, payload, at least 16 bytes of padding.
         match self.head.first_chunk::<3>() {
-            Some(&[1 | 2, high, low]) => {
+            Some(&[kind @ (1 | 2), high, low]) => {
                 let claimed = usize::from(u16::from_be_bytes([high, low]));
                 if claimed + 3 + 16 > length {
                     raise(Event::OverflowHeartbeatMessage);
+                }
+                if kind == 1 {
+                    self.heartbeat = Some(length);
+                } else if reading.asked.is_some_and(|asked| length > asked) {
+                    // An answer echoes the request: what is longer leaks memory (CVE-2014-0160).
+                    raise(Event::DataleakHeartbeatMismatch);
                 }
             }
             _ => raise(Event::InvalidHeartbeatMessage),
         }
     }
 
-    fn handshake(&mut self, direction: FlowDirection, bytes: &[u8], raise: &mut impl FnMut(Event)) {
+    fn handshake<R: FnMut(Event)>(&mut self, bytes: &[u8], reading: &mut Reading<'_, R>) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.skip > 0 {
@@ -139,7 +204,7 @@ impl Side {
                 }
             };
             if wanted > MESSAGE {
-                raise(Event::HandshakeInvalidLength);
+                (reading.raise)(Event::HandshakeInvalidLength);
                 self.handshake.clear();
                 self.skip = wanted - HEADER;
                 continue;
@@ -147,12 +212,12 @@ impl Side {
             let now = (wanted - self.handshake.len()).min(rest.len());
             self.handshake.extend_from_slice(&rest[..now]);
             rest = &rest[now..];
-            self.read_messages(direction, raise);
+            self.read_messages(reading);
         }
     }
 
     /// Reads the message at hand if it is whole.
-    fn read_messages(&mut self, direction: FlowDirection, raise: &mut impl FnMut(Event)) {
+    fn read_messages<R: FnMut(Event)>(&mut self, reading: &mut Reading<'_, R>) {
         let Some(&[kind, high, middle, low]) = self.handshake.first_chunk::<HEADER>() else {
             return;
         };
@@ -161,18 +226,18 @@ impl Side {
             return;
         }
         let message = std::mem::take(&mut self.handshake);
-        self.read_message(direction, (kind, &message[HEADER..]), raise);
+        self.read_message((kind, &message[HEADER..]), reading);
         self.handshake = message;
         self.handshake.clear();
     }
 
-    fn read_message(
+    fn read_message<R: FnMut(Event)>(
         &mut self,
-        direction: FlowDirection,
         (kind, body): (u8, &[u8]),
-        raise: &mut impl FnMut(Event),
+        reading: &mut Reading<'_, R>,
     ) {
-        let from_client = direction == FlowDirection::ToServer;
+        let from_client = reading.direction == FlowDirection::ToServer;
+        let raise = &mut *reading.raise;
         let read = match kind {
             // A second hello (after a retry request) is not the one that keywords show.
             message::CLIENT_HELLO | message::SERVER_HELLO if self.progress >= HELLO => Some(()),
@@ -180,7 +245,7 @@ impl Side {
             message::SERVER_HELLO if !from_client => self.hello.read_server(body),
             message::CERTIFICATE => {
                 if self.certificates.chain.is_empty() {
-                    self.certificates.read(body, raise);
+                    self.certificates.read(body, reading.at, raise);
                 }
                 Some(())
             }
@@ -189,6 +254,10 @@ impl Side {
         if read.is_none() {
             raise(Event::InvalidHandshakeMessage);
         }
+        self.key_exchange |= matches!(
+            kind,
+            message::SERVER_KEY_EXCHANGE | message::CLIENT_KEY_EXCHANGE
+        );
         let progress = match kind {
             message::CLIENT_HELLO | message::SERVER_HELLO => HELLO,
             message::CERTIFICATE
