@@ -197,6 +197,9 @@ pub struct TransactionRecord<'a> {
     pub app_proto: &'static str,
     /// The transaction.
     pub transaction: &'a dyn Transaction,
+    /// A signature asked that the record hold what it leaves out otherwise
+    /// ([`Transaction::describe_kept`]).
+    pub keep: bool,
 }
 
 /// A flow ended.

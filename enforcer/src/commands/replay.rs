@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use weir_engine::event::{Alert, Drop, FlowEnd, Output};
+use weir_engine::event::{Alert, Drop, FlowEnd, Output, TransactionRecord};
 use weir_engine::frame::FrameMeta;
 
 use crate::events::eve::EveFormatter;
@@ -102,6 +102,10 @@ impl Output for EveOutput {
 
     fn flow(&mut self, flow: &FlowEnd<'_>) {
         self.write(|eve, line| eve.flow(flow, &NoPods, line));
+    }
+
+    fn transaction(&mut self, record: &TransactionRecord<'_>) {
+        self.write(|eve, line| eve.transaction(record, &NoPods, line));
     }
 
     fn release(&mut self, _: &[u8], _: &FrameMeta) {}

@@ -3,17 +3,18 @@
 //! Writes into a buffer that the caller keeps, so that nothing is allocated once it has grown. The
 //! payload that an alert shows is cut at [`MAX_PAYLOAD`].
 
-use weir_engine::event::{Alert, Disposition, Drop, Ends, FlowEnd};
+use weir_engine::event::{Alert, Disposition, Drop, Ends, FlowEnd, TransactionRecord};
 use weir_engine::frame::{AttachmentId, FrameMeta, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
     self as record, AlertBody, AlertRecord, Base64, DropBody, DropRecord, FlowBody, FlowRecord,
-    Header, Metadata, Printable, TcpBody, VerdictBody,
+    Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
+use super::json_fields;
 use super::pods::{PodIdentity, Pods};
-use crate::settings::{Eve, EventType};
+use crate::settings::{Eve, EveTarget, EventType};
 
 /// Bytes of payload that one alert shows at most.
 pub const MAX_PAYLOAD: usize = 4096;
@@ -24,6 +25,10 @@ pub struct EveFormatter {
     alerts: bool,
     drops: bool,
     flows: bool,
+    /// Application protocols whose transactions are written.
+    protocols: Vec<&'static str>,
+    /// Anything is written.
+    on: bool,
     payload: bool,
     payload_printable: bool,
 }
@@ -36,6 +41,8 @@ impl EveFormatter {
             alerts: settings.writes(EventType::Alert),
             drops: settings.writes(EventType::Drop),
             flows: settings.writes(EventType::Flow),
+            protocols: settings.protocols().collect(),
+            on: settings.to != EveTarget::Off,
             payload: settings.payload,
             payload_printable: settings.payload_printable,
         }
@@ -121,15 +128,11 @@ impl EveFormatter {
             return false;
         }
         let flow = &end.flow;
-        let interface = end
-            .attachments
-            .iter()
-            .find_map(|&id| pods.by_attachment(id));
         let header = Header {
             timestamp: EveTime(end.at),
             flow_id: Some(flow.id),
             pcap_cnt: 0,
-            in_iface: interface.map(|pod| pod.interface.as_str()),
+            in_iface: interface(end.attachments, pods),
             event_type: "flow",
             vlan: [0; 3],
             ends: Some(flow.ends.into()),
@@ -160,6 +163,60 @@ impl EveFormatter {
             into,
         )
     }
+}
+
+impl EveFormatter {
+    /// Appends a transaction: one of a protocol that is written, or that a signature asked to keep. True
+    /// when a line was written.
+    pub fn transaction(
+        &self,
+        record: &TransactionRecord<'_>,
+        pods: &dyn Pods,
+        into: &mut Vec<u8>,
+    ) -> bool {
+        let wanted = self.protocols.contains(&record.app_proto) || (record.keep && self.on);
+        if !wanted {
+            return false;
+        }
+        let flow = &record.flow;
+        let header = Header {
+            timestamp: EveTime(record.at),
+            flow_id: Some(flow.id),
+            pcap_cnt: 0,
+            in_iface: interface(record.attachments, pods),
+            event_type: record.app_proto,
+            vlan: [0; 3],
+            ends: Some(flow.ends.into()),
+            src_pod: pods.by_address(flow.ends.source),
+            dest_pod: pods.by_address(flow.ends.destination),
+        };
+        let head = TransactionHead {
+            header,
+            tx_id: record.transaction.id(),
+            app_proto: record.app_proto,
+        };
+        let before = into.len();
+        if !write_line(&head, into) {
+            return false;
+        }
+        // The protocol's object goes in front of the brace and the line end that were just written.
+        into.truncate(into.len().saturating_sub(2).max(before));
+        into.extend_from_slice(b",");
+        json_fields::object(into, record.app_proto, &mut |fields| {
+            record.transaction.describe(fields);
+            if record.keep {
+                record.transaction.describe_kept(fields);
+            }
+        });
+        into.extend_from_slice(b"}\n");
+        true
+    }
+}
+
+/// The interface of the first attachment that is known.
+fn interface(attachments: [AttachmentId; 2], pods: &dyn Pods) -> Option<&str> {
+    let pod = attachments.iter().find_map(|&id| pods.by_attachment(id));
+    pod.map(|pod| pod.interface.as_str())
 }
 
 fn frame_header<'a>(

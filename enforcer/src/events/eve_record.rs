@@ -122,6 +122,15 @@ pub(super) struct AlertBody<'a> {
     pub(super) metadata: Metadata<'a>,
 }
 
+/// What a transaction's record starts with.
+#[derive(Serialize)]
+pub(super) struct TransactionHead<'a> {
+    #[serde(flatten)]
+    pub(super) header: Header<'a>,
+    pub(super) tx_id: u64,
+    pub(super) app_proto: &'a str,
+}
+
 /// What befell the packet.
 #[derive(Serialize)]
 pub(super) struct VerdictBody {

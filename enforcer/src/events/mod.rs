@@ -13,6 +13,7 @@
 pub mod eve;
 mod eve_record;
 mod eve_time;
+mod json_fields;
 pub mod pods;
 pub mod queue;
 pub mod writer;

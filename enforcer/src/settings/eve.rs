@@ -44,7 +44,29 @@ pub enum EventType {
     Drop,
     /// Flows that ended.
     Flow,
+    /// Messages of DNS.
+    Dns,
+    /// Requests of HTTP and their responses.
+    Http,
+    /// Messages of LLMNR.
+    Llmnr,
+    /// Messages of mDNS.
+    Mdns,
+    /// Sessions of SSH.
+    Ssh,
+    /// Sessions of TLS.
+    Tls,
 }
+
+/// Types that are transactions of the application protocol of that name.
+const TRANSACTIONS: &[(EventType, &str)] = &[
+    (EventType::Dns, "dns"),
+    (EventType::Http, "http"),
+    (EventType::Llmnr, "llmnr"),
+    (EventType::Mdns, "mdns"),
+    (EventType::Ssh, "ssh"),
+    (EventType::Tls, "tls"),
+];
 
 impl Default for Eve {
     fn default() -> Self {
@@ -73,6 +95,14 @@ impl Eve {
     #[must_use]
     pub fn writes(&self, kind: EventType) -> bool {
         self.to != EveTarget::Off && self.types.contains(&kind)
+    }
+
+    /// The application protocols whose transactions are written.
+    pub fn protocols(&self) -> impl Iterator<Item = &'static str> + '_ {
+        TRANSACTIONS
+            .iter()
+            .filter(|(kind, _)| self.writes(*kind))
+            .map(|(_, name)| *name)
     }
 
     /// What is wrong with the values, if anything.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_engine::event::{Alert, Datagram, Drop, FlowEnd, Output, Steering};
+use weir_engine::event::{Alert, Datagram, Drop, FlowEnd, Output, Steering, TransactionRecord};
 use weir_engine::frame::{ChecksumState, FrameMeta, LinkType, WireDirection};
 use weir_engine::verdict::RejectSides;
 
@@ -166,6 +166,12 @@ impl Output for WorkerOutput {
     fn flow(&mut self, flow: &FlowEnd<'_>) {
         let (formatter, pods) = (&self.formatter, &*self.view.attachments);
         self.sink.line(|line| formatter.flow(flow, pods, line));
+    }
+
+    fn transaction(&mut self, record: &TransactionRecord<'_>) {
+        let (formatter, pods) = (&self.formatter, &*self.view.attachments);
+        self.sink
+            .line(|line| formatter.transaction(record, pods, line));
     }
 
     fn release(&mut self, frame: &[u8], meta: &FrameMeta) {

@@ -38,8 +38,10 @@ pub use flow::{AppFlow, AppView, Feed, ParserPool, Recognition, Window};
 pub use limits::Limits;
 pub use protocol::{
     AppEvent, BufferBytes, BufferShape, BufferSpec, Input, NumberSpec, Parser, Probe, Progress,
-    Protocol, Start, Status, Transaction, Transports,
+    Protocol, Start, StateSpec, Status, Transaction, Transports,
 };
 pub use record::Fields;
-pub use registry::{BufferId, PROTOCOLS, ProtocolId, buffers, event, number, protocol_named};
+pub use registry::{
+    BufferId, PROTOCOLS, ProtocolId, buffers, event, number, protocol_named, state,
+};
 pub use transactions::Transactions;

@@ -28,6 +28,12 @@ pub trait Protocol: Debug + Sync {
         &[]
     }
 
+    /// The steps of a transaction that rules may name: as hooks (`tls:client_hello_done` in a header) and
+    /// in `app-layer-state`. The generic ones (`request_started`, `response_complete`) need no entry.
+    fn states(&self) -> &'static [StateSpec] {
+        &[]
+    }
+
     /// Names of its anomalies, without the protocol's prefix: `app-layer-event:<name>.<event>`.
     fn events(&self) -> &'static [&'static str];
 
@@ -106,6 +112,17 @@ pub struct NumberSpec {
     pub progress: Progress,
     /// Names that rules may write for numbers, without regard to case.
     pub names: &'static [(&'static str, u64)],
+}
+
+/// A step of one direction of a transaction, by the name that rules write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateSpec {
+    /// The name.
+    pub name: &'static str,
+    /// The direction it belongs to.
+    pub direction: FlowDirection,
+    /// The progress of that direction that it stands for.
+    pub progress: Progress,
 }
 
 /// How the bytes of a buffer come.
@@ -242,4 +259,10 @@ pub trait Transaction: Debug {
 
     /// Tells the transaction's record.
     fn describe(&self, fields: &mut dyn Fields);
+
+    /// Tells, behind [`Self::describe`], what a record holds only when a signature asks for it:
+    /// certificates (`tls.store`).
+    fn describe_kept(&self, fields: &mut dyn Fields) {
+        let _ = fields;
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, NumberSpec, Protocol, dns, http, ssh, tls};
+use super::{AppEvent, BufferSpec, NumberSpec, Protocol, StateSpec, dns, http, ssh, tls};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
@@ -106,6 +106,33 @@ pub fn number(keyword: &str) -> Option<(ProtocolId, &'static NumberSpec)> {
         let spec = numbers.iter().find(|spec| spec.keyword == keyword)?;
         Some((id, spec))
     })
+}
+
+/// The step of a protocol's transactions that rules call `name`.
+#[must_use]
+pub fn state(protocol: ProtocolId, name: &str) -> Option<StateSpec> {
+    let protocol = protocol.protocol();
+    let declared = protocol.states().iter().find(|state| state.name == name);
+    let generic = || {
+        let (name, direction, complete) = match name {
+            "request_started" => ("request_started", FlowDirection::ToServer, false),
+            "request_complete" => ("request_complete", FlowDirection::ToServer, true),
+            "response_started" => ("response_started", FlowDirection::ToClient, false),
+            "response_complete" => ("response_complete", FlowDirection::ToClient, true),
+            _ => return None,
+        };
+        let progress = if complete {
+            protocol.complete(direction)
+        } else {
+            0
+        };
+        Some(StateSpec {
+            name,
+            direction,
+            progress,
+        })
+    };
+    declared.copied().or_else(generic)
 }
 
 /// The event that `app-layer-event` calls `<protocol>.<event>`.

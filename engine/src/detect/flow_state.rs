@@ -17,6 +17,8 @@ const PENDING: usize = 8;
 pub struct FlowState {
     pub(super) dropped_by: Option<Arc<Signature>>,
     pub(super) passed: bool,
+    /// A signature asks for what its transactions' records leave out otherwise.
+    pub(super) keeps: bool,
     /// Signatures on addresses alone were looked at, to the server and to the client.
     pub(super) addresses_seen: [bool; 2],
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
@@ -50,10 +52,18 @@ impl FlowState {
         self.passed
     }
 
+    /// True once a signature asked that records of the flow's transactions hold all there is
+    /// (`tls.store`).
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     /// Forgets the flow, keeping memory for the next one.
     pub fn clear(&mut self) {
         self.dropped_by = None;
         self.passed = false;
+        self.keeps = false;
         self.addresses_seen = [false; 2];
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);

@@ -258,6 +258,8 @@ pub(super) enum StateChange {
     },
     /// The flow is let through, uninspected, from the next packet on.
     Bypass,
+    /// The flow's transactions carry in their records what they hold back otherwise: `tls.store`.
+    Keep,
 }
 
 /// Whose bit it is.

@@ -17,6 +17,10 @@ const OUTPUT: usize = 1 << 16;
 pub(super) enum Transform {
     /// `dotprefix`: a dot in front.
     DotPrefix,
+    /// `domain`: the registrable domain of a name, by the public suffix list; nothing where it has none.
+    Domain,
+    /// `tld`: the public suffix of a name; nothing where it has none.
+    Tld,
     /// `to_lowercase`
     Lowercase,
     /// `to_uppercase`
@@ -66,11 +70,13 @@ enum Base64Mode {
 /// Names of the transforms that are evaluated.
 pub(super) const KEYWORDS: &[&str] = &[
     "compress_whitespace",
+    "domain",
     "dotprefix",
     "from_base64",
     "header_lowercase",
     "strip_pseudo_headers",
     "strip_whitespace",
+    "tld",
     "to_lowercase",
     "to_md5",
     "to_sha1",
@@ -89,6 +95,8 @@ impl Transform {
             .map(|value| value.trim().trim_matches('"'));
         Ok(match written.keyword.as_str() {
             "dotprefix" => Self::DotPrefix,
+            "domain" => Self::Domain,
+            "tld" => Self::Tld,
             "to_lowercase" => Self::Lowercase,
             "to_uppercase" => Self::Uppercase,
             "strip_whitespace" => Self::StripWhitespace,
@@ -114,6 +122,8 @@ impl Transform {
                 out.push(b'.');
                 out.extend_from_slice(input);
             }
+            Self::Domain => out.extend_from_slice(domain(input)),
+            Self::Tld => out.extend_from_slice(suffix(input)),
             Self::Lowercase => out.extend(bytes.map(|byte| byte.to_ascii_lowercase())),
             Self::Uppercase => out.extend(bytes.map(|byte| byte.to_ascii_uppercase())),
             Self::StripWhitespace => out.extend(bytes.filter(|byte| !is_space(*byte))),
@@ -144,6 +154,16 @@ impl Transform {
         }
         out.truncate(OUTPUT);
     }
+}
+
+/// The registrable domain of a name: its public suffix and the label in front of it.
+fn domain(name: &[u8]) -> &[u8] {
+    psl::domain(name).map_or(&[][..], |domain| domain.as_bytes())
+}
+
+/// The public suffix of a name.
+fn suffix(name: &[u8]) -> &[u8] {
+    psl::suffix(name).map_or(&[][..], |suffix| suffix.as_bytes())
 }
 
 fn is_space(byte: u8) -> bool {
@@ -289,7 +309,12 @@ mod tests {
             &'static [u8],
             &'static [u8],
         );
-        let table: [Row; 17] = [
+        let table: [Row; 22] = [
+            ("domain", None, b"www.bbc.co.uk", b"bbc.co.uk"),
+            ("domain", None, b"a.b.suricata.io", b"suricata.io"),
+            ("domain", None, b"co.uk", b""),
+            ("tld", None, b"www.bbc.co.uk", b"co.uk"),
+            ("tld", None, b"", b""),
             ("dotprefix", None, b"a.example", b".a.example"),
             ("to_lowercase", None, b"ABC d", b"abc d"),
             ("to_uppercase", None, b"Abc d", b"ABC D"),

@@ -13,6 +13,7 @@ struct Records<'a> {
     at: Timestamp,
     flow: FlowSummary,
     attachments: [AttachmentId; 2],
+    keep: bool,
     output: &'a mut dyn Output,
 }
 
@@ -24,6 +25,7 @@ impl Records<'_> {
             attachments: self.attachments,
             app_proto: protocol.protocol().name(),
             transaction,
+            keep: self.keep,
         });
     }
 }
@@ -33,6 +35,7 @@ fn records<'a>(flow: &Flow, at: Timestamp, output: &'a mut dyn Output) -> Record
         at,
         flow: flow.summary(),
         attachments: flow.attachments(),
+        keep: flow.detect.keeps(),
         output,
     }
 }

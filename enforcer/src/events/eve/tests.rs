@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
+use weir_engine::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Transaction};
 use weir_engine::event::{
-    Alert, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary, Volume,
+    Alert, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary, TransactionRecord, Volume,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -235,4 +236,69 @@ fn types_that_are_not_asked_for_are_not_written() {
         assert!(!eve.alert(alert, &pods(), &mut line));
     });
     assert!(line.is_empty());
+}
+
+/// A transaction that tells a name, and a certificate when it is asked to.
+#[derive(Debug)]
+struct Session;
+
+impl Transaction for Session {
+    fn id(&self) -> u64 {
+        3
+    }
+
+    fn progress(&self, _: FlowDirection) -> u8 {
+        0
+    }
+
+    fn buffer(&self, _: BufferId, _: usize) -> Option<BufferBytes<'_>> {
+        None
+    }
+
+    fn events(&self) -> &[AppEvent] {
+        &[]
+    }
+
+    fn describe(&self, fields: &mut dyn Fields) {
+        fields.text("sni", b"a.example");
+    }
+
+    fn describe_kept(&self, fields: &mut dyn Fields) {
+        fields.list("chain", 1, &mut |_, fields| fields.text("", b"AAEC"));
+    }
+}
+
+#[test]
+fn transactions_are_written_where_asked_for_and_kept_ones_in_full() {
+    let record = |keep| TransactionRecord {
+        at: Timestamp(1_452_651_960_000_000_000),
+        flow: summary(),
+        attachments: [AttachmentId(7), AttachmentId(0)],
+        app_proto: "tls",
+        transaction: &Session,
+        keep,
+    };
+    let written = |types: Vec<EventType>, keep| {
+        let settings = Eve {
+            types,
+            ..Eve::default()
+        };
+        let mut line = Vec::new();
+        let wrote = EveFormatter::new(&settings).transaction(&record(keep), &pods(), &mut line);
+        assert_eq!(wrote, !line.is_empty());
+        wrote.then(|| {
+            assert_eq!(line.pop(), Some(b'\n'));
+            serde_json::from_slice::<Value>(&line).unwrap()
+        })
+    };
+    assert_eq!(written(vec![EventType::Alert, EventType::Dns], false), None);
+    let tls = written(vec![EventType::Tls], false).unwrap();
+    assert_eq!(tls["event_type"], "tls");
+    assert_eq!(tls["tx_id"], 3);
+    assert_eq!(tls["app_proto"], "tls");
+    assert_eq!(tls["flow_id"], 1234);
+    assert_eq!(tls["in_iface"], "veth7");
+    assert_eq!(tls["tls"], json!({"sni": "a.example"}));
+    let kept = written(vec![EventType::Alert], true).unwrap();
+    assert_eq!(kept["tls"], json!({"sni": "a.example", "chain": ["AAEC"]}));
 }

@@ -8,7 +8,8 @@ mod parser;
 mod side;
 
 use crate::app_layer::{
-    BufferShape, BufferSpec, Limits, Parser, Probe, Progress, Protocol, Start, Transports,
+    BufferShape, BufferSpec, Limits, Parser, Probe, Progress, Protocol, Start, StateSpec,
+    Transports,
 };
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
@@ -88,6 +89,26 @@ const PARTS: [Part; 8] = [
     Part::HasshString,
 ];
 
+const fn step(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
+    StateSpec {
+        name,
+        direction,
+        progress,
+    }
+}
+
+/// Steps, by the names of Suricata 8.0.
+const STEPS: &[StateSpec] = &[
+    step("request_in_progress", ToServer, 0),
+    step("request_banner_wait_eol", ToServer, BANNER_BEGUN),
+    step("request_banner_done", ToServer, BANNER_DONE),
+    step("request_finished", ToServer, FINISHED),
+    step("response_in_progress", ToClient, 0),
+    step("response_banner_wait_eol", ToClient, BANNER_BEGUN),
+    step("response_banner_done", ToClient, BANNER_DONE),
+    step("response_finished", ToClient, FINISHED),
+];
+
 impl Protocol for Ssh {
     fn name(&self) -> &'static str {
         "ssh"
@@ -99,6 +120,10 @@ impl Protocol for Ssh {
 
     fn buffers(&self) -> &'static [BufferSpec] {
         BUFFERS
+    }
+
+    fn states(&self) -> &'static [StateSpec] {
+        STEPS
     }
 
     fn events(&self) -> &'static [&'static str] {

@@ -3,6 +3,7 @@
 use sha1::{Digest, Sha1};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, Validity, X509Certificate, X509Name};
+use x509_parser::time::ASN1Time;
 
 use crate::frame::Timestamp;
 
@@ -182,6 +183,17 @@ fn detail(error: &x509_parser::nom::Err<x509_parser::error::X509Error>) -> Event
         }
         x509_parser::nom::Err::Incomplete(_) => Event::CertificateInvalidDer,
     }
+}
+
+/// A time as `2015-10-22T23:59:59`, seconds since 1970; `None` outside of the years 0 to 9999.
+pub(super) fn date(seconds: i64) -> Option<String> {
+    let time = ASN1Time::from_timestamp(seconds).ok()?.to_datetime();
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    (0..=9999).contains(&year).then(|| {
+        let month = u8::from(month);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+    })
 }
 
 fn colons(bytes: &[u8], upper: bool) -> Vec<u8> {

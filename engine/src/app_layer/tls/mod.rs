@@ -17,7 +17,7 @@ mod wire;
 
 use crate::app_layer::{
     BufferShape, BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start,
-    Transports,
+    StateSpec, Transports,
 };
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
@@ -280,6 +280,36 @@ const NUMBERS: &[NumberSpec] = &[
     number("tls.cert_chain_len", Some(ToClient), (CERTIFICATES, &[])),
 ];
 
+const fn step(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
+    StateSpec {
+        name,
+        direction,
+        progress,
+    }
+}
+
+/// Steps, by the names of Suricata 8.0 and by those that later releases give them.
+const STEPS: &[StateSpec] = &[
+    step("client_in_progress", ToServer, 0),
+    step("client_started", ToServer, 0),
+    step("client_hello_done", ToServer, HELLO),
+    step("client_hello", ToServer, HELLO),
+    step("client_cert_done", ToServer, CERTIFICATES),
+    step("client_cert", ToServer, CERTIFICATES),
+    step("client_handshake_done", ToServer, ENCRYPTED),
+    step("client_data", ToServer, ENCRYPTED),
+    step("client_finished", ToServer, ENCRYPTED),
+    step("server_in_progress", ToClient, 0),
+    step("server_started", ToClient, 0),
+    step("server_hello", ToClient, HELLO),
+    step("server_cert_done", ToClient, CERTIFICATES),
+    step("server_cert", ToClient, CERTIFICATES),
+    step("server_hello_done", ToClient, CERTIFICATES),
+    step("server_handshake_done", ToClient, ENCRYPTED),
+    step("server_data", ToClient, ENCRYPTED),
+    step("server_finished", ToClient, ENCRYPTED),
+];
+
 impl Protocol for Tls {
     fn name(&self) -> &'static str {
         "tls"
@@ -300,6 +330,10 @@ impl Protocol for Tls {
 
     fn numbers(&self) -> &'static [NumberSpec] {
         NUMBERS
+    }
+
+    fn states(&self) -> &'static [StateSpec] {
+        STEPS
     }
 
     fn events(&self) -> &'static [&'static str] {

@@ -1,10 +1,14 @@
 //! TLS in one flow: one transaction, two sides.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::app_layer::{
     AppEvent, BufferBytes, BufferId, Fields, Input, Limits, Parser, Progress, Status, Transaction,
 };
 use crate::event::FlowDirection;
 
+use super::certificate::{Certificates, date};
 use super::side::{Reading, Side};
 use super::{ENCRYPTED, Event, PARTS, Part};
 
@@ -213,8 +217,11 @@ impl Transaction for Session {
         }
         fields.text("version", version_name(self.version()).as_bytes());
         if let Some((from, until)) = certificates.validity {
-            fields.number("notbefore", u64::try_from(from).unwrap_or(0));
-            fields.number("notafter", u64::try_from(until).unwrap_or(0));
+            for (name, seconds) in [("notbefore", from), ("notafter", until)] {
+                if let Some(date) = date(seconds) {
+                    fields.text(name, date.as_bytes());
+                }
+            }
         }
         for (name, hello) in [("ja3", &client.hello), ("ja3s", &server.hello)] {
             if let Some(hash) = &hello.ja3_hash {
@@ -238,6 +245,27 @@ impl Transaction for Session {
             }
         }
     }
+
+    fn describe_kept(&self, fields: &mut dyn Fields) {
+        let [client, server] = &self.sides;
+        if !server.certificates.chain.is_empty() {
+            describe_chain(&server.certificates, fields);
+        }
+        if !client.certificates.chain.is_empty() {
+            fields.object("client", &mut |fields| {
+                describe_chain(&client.certificates, fields);
+            });
+        }
+    }
+}
+
+/// Certificates, base64 of their DER.
+fn describe_chain(certificates: &Certificates, fields: &mut dyn Fields) {
+    let chain = &certificates.chain;
+    fields.list("chain", chain.len(), &mut |index, fields| {
+        let der = chain.get(index).map_or(&[][..], Vec::as_slice);
+        fields.text("", STANDARD.encode(der).as_bytes());
+    });
 }
 
 fn version_name(version: u16) -> String {

@@ -1,8 +1,9 @@
 //! What a rule asks of a transaction, from its options.
 
-use weir_policies::rule::ast::{FlowDirection as RuleDirection, Written};
+use weir_policies::rule::ast::{FlowDirection as RuleDirection, NumberTest, Written};
 
 use super::dates::date_test;
+use super::state::{NamedState, StateCondition};
 use super::{Application, BufferCondition, NumberCondition, side};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
 use crate::detect::matcher::parse_number_test;
@@ -15,6 +16,7 @@ pub(in crate::detect) struct ApplicationDraft {
     buffers: Vec<BufferCondition>,
     numbers: Vec<NumberCondition>,
     events: Vec<(ProtocolId, AppEvent)>,
+    states: Vec<NamedState>,
 }
 
 /// The protocols that a header's protocol stands for; empty: it names none of the application layer.
@@ -36,18 +38,24 @@ pub(in crate::detect) fn transports(protocols: &[ProtocolId]) -> [bool; 2] {
 /// Numbers that rules may write as dates.
 const DATES: &[&str] = &["tls.cert_notbefore", "tls.cert_notafter"];
 
+/// Older names of keywords on numbers.
+pub(in crate::detect) const OLDER_NAMES: &[(&str, &str)] = &[
+    ("tls_cert_notafter", "tls.cert_notafter"),
+    ("tls_cert_notbefore", "tls.cert_notbefore"),
+];
+
 /// The keyword behind an older name of it.
 fn canonical(keyword: &str) -> &str {
-    match keyword {
-        "tls_cert_notbefore" => "tls.cert_notbefore",
-        "tls_cert_notafter" => "tls.cert_notafter",
-        other => other,
-    }
+    let older = OLDER_NAMES.iter().find(|(older, _)| *older == keyword);
+    older.map_or(keyword, |(_, name)| name)
 }
 
 impl ApplicationDraft {
     pub(in crate::detect) fn is_empty(&self) -> bool {
-        self.buffers.is_empty() && self.numbers.is_empty() && self.events.is_empty()
+        self.buffers.is_empty()
+            && self.numbers.is_empty()
+            && self.events.is_empty()
+            && self.states.is_empty()
     }
 
     /// Reads a keyword on numbers or events; `None` where it is no such keyword.
@@ -55,6 +63,10 @@ impl ApplicationDraft {
         let value = written.value.as_deref().unwrap_or_default().trim();
         if written.keyword == "app-layer-event" {
             return Some(self.event(value));
+        }
+        if written.keyword == "app-layer-state" {
+            let state = NamedState::read(value);
+            return Some(state.map(|state| self.states.push(state)));
         }
         let keyword = canonical(&written.keyword);
         let (protocol, spec) = app_layer::number(keyword)?;
@@ -74,19 +86,21 @@ impl ApplicationDraft {
         spec: &'static NumberSpec,
         value: &str,
     ) -> Result<(), String> {
-        let value = named_number(spec, value);
-        self.numbers.push(NumberCondition {
-            protocol,
-            keyword: spec.keyword,
-            direction: spec.direction,
-            progress: spec.progress,
-            test: if DATES.contains(&spec.keyword) {
-                date_test(&value)?
-            } else {
-                parse_number_test(&value, u64::MAX)?
-            },
-        });
+        for alternatives in alternatives(spec, value)? {
+            self.numbers.push(NumberCondition {
+                protocol,
+                keyword: spec.keyword,
+                direction: spec.direction,
+                progress: spec.progress,
+                tests: alternatives,
+            });
+        }
         Ok(())
+    }
+
+    /// Takes the hook of a header.
+    pub(in crate::detect) fn hook(&mut self, name: &str) {
+        self.states.push(NamedState::hook(name));
     }
 
     /// Takes the tests on a sticky buffer; `None` where no protocol has a buffer of that keyword.
@@ -142,6 +156,10 @@ impl ApplicationDraft {
                     directions[1 - side(wanted)] = false;
                 });
         }
+        let states = self.states(&protocols);
+        for state in &states {
+            directions[1 - side(state.direction)] &= transactional;
+        }
         if directions == [false; 2] {
             return Err("its buffers are of different directions: it can never match".to_owned());
         }
@@ -159,7 +177,15 @@ impl ApplicationDraft {
             buffers: self.buffers.into(),
             numbers: self.numbers.into(),
             events: self.events.into(),
+            states,
         })
+    }
+
+    fn states(&self, protocols: &[ProtocolId]) -> Box<[StateCondition]> {
+        let states = self.states.iter();
+        states
+            .flat_map(|state| protocols.iter().filter_map(|id| state.of(*id)))
+            .collect()
     }
 
     /// The protocols that have all that is asked for.
@@ -172,9 +198,16 @@ impl ApplicationDraft {
                     .all(|condition| condition.ids.iter().any(|buffer| buffer.protocol() == *id))
                 && self.numbers.iter().all(|number| number.protocol == *id)
                 && self.events.iter().all(|(protocol, _)| protocol == id)
+                && self.states.iter().all(|state| state.of(*id).is_some())
         };
         let protocols: Box<[ProtocolId]> = ProtocolId::all().filter(suits).collect();
         if protocols.is_empty() {
+            if let Some(state) = self.states.first() {
+                let name = state.name();
+                return Err(format!(
+                    "no protocol has a state `{name}` that a transaction could match"
+                ));
+            }
             return Err("no protocol has all that it asks for: it can never match".to_owned());
         }
         Ok(protocols)
@@ -203,6 +236,40 @@ fn fast(buffers: &[BufferCondition]) -> Option<usize> {
         ))
     });
     ranked.max().map(|(.., at)| at.0)
+}
+
+/// Keywords that take several values, and what is between them.
+const LISTS: &[(&str, char)] = &[("ssl_version", ','), ("ssl_state", '|')];
+
+/// The tests that a value stands for: all of the outer ones must hold, any of each inner list. A value
+/// that is left out asks whether the number is 1.
+fn alternatives(spec: &NumberSpec, value: &str) -> Result<Vec<Box<[NumberTest]>>, String> {
+    let test = |value: &str| {
+        if DATES.contains(&spec.keyword) {
+            return date_test(value);
+        }
+        parse_number_test(&named_number(spec, value), u64::MAX)
+    };
+    if value.is_empty() {
+        return Ok(vec![Box::new([NumberTest::Equal(1)])]);
+    }
+    let list = LISTS.iter().find(|(keyword, _)| *keyword == spec.keyword);
+    let Some((_, between)) = list else {
+        return Ok(vec![Box::new([test(value)?])]);
+    };
+    let tests: Result<Vec<NumberTest>, String> = value
+        .split(*between)
+        .map(|value| test(value.trim()))
+        .collect();
+    let (unwanted, wanted): (Vec<_>, Vec<_>) = tests?
+        .into_iter()
+        .partition(|test| matches!(test, NumberTest::NotEqual(_)));
+    let mut all: Vec<Box<[NumberTest]>> =
+        unwanted.into_iter().map(|test| Box::from([test])).collect();
+    if !wanted.is_empty() {
+        all.push(wanted.into());
+    }
+    Ok(all)
 }
 
 /// A value in which a name stands for a number is written with the number.

@@ -12,7 +12,9 @@
 mod compile;
 mod dates;
 mod group;
+mod legacy;
 mod memory;
+mod state;
 mod test;
 
 use weir_policies::rule::ast::NumberTest;
@@ -22,9 +24,11 @@ use super::transform::Transform;
 use crate::app_layer::{AppEvent, BufferId, Progress, ProtocolId};
 use crate::event::FlowDirection;
 
-pub(super) use compile::{ApplicationDraft, protocols_named, transports};
+pub(super) use compile::{ApplicationDraft, OLDER_NAMES, protocols_named, transports};
 pub(super) use group::Groups;
+pub(super) use legacy::{legacy_content, legacy_keywords};
 pub(super) use memory::Memories;
+use state::StateCondition;
 pub(super) use test::{Answer, test};
 
 /// What a signature asks of a transaction.
@@ -39,6 +43,8 @@ pub(super) struct Application {
     pub(super) buffers: Box<[BufferCondition]>,
     pub(super) numbers: Box<[NumberCondition]>,
     pub(super) events: Box<[(ProtocolId, AppEvent)]>,
+    /// How far it must have come; each entry is for one of `protocols`.
+    states: Box<[StateCondition]>,
     /// Which of `buffers` has the fast pattern.
     pub(super) fast: Option<usize>,
 }
@@ -61,7 +67,8 @@ pub(super) struct NumberCondition {
     pub(super) keyword: &'static str,
     pub(super) direction: Option<FlowDirection>,
     pub(super) progress: Progress,
-    pub(super) test: NumberTest,
+    /// Any of them must hold.
+    pub(super) tests: Box<[NumberTest]>,
 }
 
 /// Index of a direction.

@@ -5,6 +5,7 @@ use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
 use crate::detect::evaluate::{Subject, Work, chains_match};
 use crate::detect::matcher::number_matches;
 use crate::detect::program::Absent;
+use crate::event::FlowDirection;
 
 /// What the transaction says to a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,14 @@ pub(in crate::detect) fn test(
         if *owner != protocol || !transaction.events().contains(event) {
             answer = answer.min(Answer::Later);
         }
+    }
+    for condition in application.states.iter() {
+        if condition.protocol == protocol {
+            answer = answer.min(condition.test(transaction));
+        }
+    }
+    if answer == Answer::Never {
+        return answer;
     }
     for condition in &application.numbers {
         answer = answer.min(number(condition, (protocol, transaction)));
@@ -63,11 +72,20 @@ fn number(
     if numbers.peek().is_none() {
         return Answer::Later;
     }
-    if numbers.any(|number| number_matches(condition.test, number)) {
-        Answer::Now
-    } else {
-        Answer::Never
+    let holds = |number| {
+        let mut tests = condition.tests.iter();
+        tests.any(|test| number_matches(*test, number))
+    };
+    if numbers.any(holds) {
+        return Answer::Now;
     }
+    // What comes may bring other numbers.
+    let ended = |side| transaction.progress(side) >= protocol.protocol().complete(side);
+    let over = match direction {
+        Some(side) => ended(side),
+        None => ended(FlowDirection::ToServer) && ended(FlowDirection::ToClient),
+    };
+    if over { Answer::Never } else { Answer::Later }
 }
 
 /// The best answer of all the buffers that go by the condition's keyword.

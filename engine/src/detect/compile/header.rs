@@ -32,6 +32,8 @@ pub(super) struct CompiledHeader {
     pub(super) application: Box<[ProtocolId]>,
     /// `=>`: both directions of one transaction.
     pub(super) transactional: bool,
+    /// The state of a transaction at which it is evaluated.
+    pub(super) hook: Option<String>,
 }
 
 impl<'a> Headers<'a> {
@@ -82,6 +84,7 @@ impl<'a> Headers<'a> {
             negated_address,
             application,
             transactional: header.direction == DirectionOp::Transaction,
+            hook: header.protocol.hook.clone(),
         })
     }
 
@@ -114,7 +117,9 @@ fn protocol(
     expr: &ProtocolExpr,
     application: &[ProtocolId],
 ) -> Result<(Protocol, Option<Scan>), (String, String)> {
-    if let Some(hook) = &expr.hook {
+    if let Some(hook) = &expr.hook
+        && application.is_empty()
+    {
         let reason = format!("the hook `{hook}` is not evaluated");
         return Err((format!("{}:{hook}", expr.name), reason));
     }

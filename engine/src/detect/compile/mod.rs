@@ -25,6 +25,7 @@ pub use env::{
 };
 pub(super) use order::action_rank;
 
+use super::application::{OLDER_NAMES, legacy_keywords};
 use super::program::Program;
 use super::transform;
 use super::{RuleSet, Signature};
@@ -53,6 +54,8 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .chain(transform::KEYWORDS)
         .copied()
         .chain(declared)
+        .chain(legacy_keywords())
+        .chain(OLDER_NAMES.iter().map(|(older, _)| *older))
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -61,7 +64,7 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
-    "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
+    "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "app-layer-state", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
     "byte_math", "byte_test", "classtype", "content", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
@@ -70,7 +73,7 @@ const EVALUATED: &[&str] = &[
     "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
     "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "seq",
     "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",
-    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcpv4-csum", "tcpv6-csum", "threshold", "tos", "ttl",
+    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcpv4-csum", "tcpv6-csum", "threshold", "tls.store", "tos", "ttl",
     "udp.hdr", "udpv4-csum", "udpv6-csum", "vlan.id",
     "vlan.layers", "window", "within", "xbits",
 ];

@@ -30,7 +30,7 @@ fn variable_rank(program: &Program) -> u8 {
     let writes = program
         .changes
         .iter()
-        .any(|change| !matches!(change, StateChange::Bypass));
+        .any(|change| !matches!(change, StateChange::Bypass | StateChange::Keep));
     let reads = program.state.iter().any(|test| {
         matches!(
             test,

@@ -12,7 +12,7 @@ use super::header::{CompiledHeader, Headers};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::state::{self, Names, StateOption};
-use crate::detect::application::{Application, ApplicationDraft, protocols_named};
+use crate::detect::application::{Application, ApplicationDraft, legacy_content, protocols_named};
 use crate::detect::buffers;
 use crate::detect::program::{
     BufferTests, Chains, FlowCondition, Kind, PacketTest, Program, Protocol, Scan, StateChange,
@@ -85,6 +85,9 @@ pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, P
     let header =
         header.map_err(|(keyword, reason)| Problem::new(rule.position, keyword, reason))?;
     let mut draft = Draft::default();
+    if let Some(hook) = &header.hook {
+        draft.application.hook(hook);
+    }
     for located in &rule.matches {
         read_match(&mut draft, located, shared)?;
     }
@@ -118,6 +121,11 @@ fn read_match(
         Match::IcmpType(test) => draft.packet.push(PacketTest::IcmpType(*test)),
         Match::IcmpCode(test) => draft.packet.push(PacketTest::IcmpCode(*test)),
         Match::Other(written) => {
+            if let Some(legacy) = legacy_content(written) {
+                let (buffer, content) = legacy.map_err(at(&written.keyword))?;
+                let test = PayloadTest::Content(content);
+                return read_payload(draft, located.position, (&buffer, &test), shared);
+            }
             read_other(draft, written, shared).map_err(|reason| at(&written.keyword)(reason))?
         }
     }
@@ -255,6 +263,9 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
         Setting::Prefilter => {}
         Setting::Other(written) if written.keyword == "bypass" => {
             draft.changes.push(StateChange::Bypass);
+        }
+        Setting::Other(written) if written.keyword == "tls.store" => {
+            draft.changes.push(StateChange::Keep);
         }
         Setting::Other(written) if ACCEPTED.contains(&written.keyword.as_str()) => {}
         Setting::Other(written) => {

@@ -92,6 +92,10 @@ fn change_flow(
             let difference = flow.integer(name).unwrap_or(0).saturating_sub(value);
             flow.set_integer(name, difference, limit)
         }
+        StateChange::Keep => {
+            flow.keeps = true;
+            Ok(())
+        }
         StateChange::Bypass => {
             flow.passed = true;
             Ok(())

@@ -193,3 +193,62 @@ fn the_application_protocol_alone_is_reported_once_a_flow() {
     lab.send(ToServer, b"SSH-2.0-x\r\n");
     assert_eq!(lab.send(ToServer, b"\x00"), [5]);
 }
+
+/// A client hello for `name` in one record.
+fn client_hello(name: &str) -> Vec<u8> {
+    let prefixed = |bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&length[..], bytes].concat()
+    };
+    let entry = [&[0][..], &prefixed(name.as_bytes())].concat();
+    let extension = [&[0, 0][..], &prefixed(&prefixed(&entry))].concat();
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0, 0x2f, 1, 0]);
+    body.extend(prefixed(&extension));
+    let mut message = vec![1, 0];
+    message.extend(prefixed(&body));
+    [&[22, 3, 1][..], &prefixed(&message)].concat()
+}
+
+#[test]
+fn a_hook_is_reached_with_its_message_whatever_the_cut() {
+    let text = r#"pass tls:client_hello_done any any -> any any (tls.sni; content:"good.example"; alert; sid:1;)
+        drop tls:client_hello_done any any -> any any (sid:2;)
+        alert tls any any -> any any (app-layer-state:<client_hello_done; sid:3;)
+        alert tls any any -> any any (app-layer-state:client_hello_done; sid:4;)
+        alert tls any any -> any any (app-layer-state:>client_hello_done; sid:5;)"#;
+    let hello = client_hello("evil.example");
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.send(ToServer, &hello[..30]), [3]);
+    assert_eq!(lab.send(ToServer, &hello[30..]), [2, 4]);
+    assert!(matches!(
+        lab.effect,
+        Effect::Drop {
+            scope: Scope::Flow,
+            ..
+        }
+    ));
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.send(ToServer, &client_hello("good.example")), [1]);
+    let unknown = compile("alert tls:request_line any any -> any any (sid:1;)");
+    assert!(unknown.refused[0].reason.contains("request_line"));
+}
+
+#[test]
+fn older_keywords_look_into_the_same_buffers() {
+    let mut lab = Lab::new(
+        r#"alert tls any any -> any any (ssl_version:sslv2,tls1.2; sid:1;)
+        alert tls any any -> any any (ssl_version:!tls1.2; sid:2;)
+        alert tls any any -> any any (ssl_state:server_hello|client_hello; sid:3;)
+        alert tls any any -> any any (ssl_state:server_hello; sid:4;)
+        alert ssh any any -> any any (ssh.softwareversion:"OpenSSH"; sid:5;)
+        alert ssh any any -> any any (ssh.protoversion:!"1."; sid:6;)"#,
+    );
+    assert_eq!(lab.send(ToServer, &client_hello("a.example")), [1, 3]);
+    let mut lab = Lab::new(
+        r#"alert ssh any any -> any any (ssh.softwareversion:"OpenSSH"; sid:5;)
+        alert ssh any any -> any any (ssh.protoversion:!"1."; sid:6;)"#,
+    );
+    assert_eq!(lab.send(ToServer, b"SSH-2.0-OpenSSH_9\r\n"), [5, 6]);
+}

@@ -132,7 +132,16 @@ fn anomalies_are_told() {
             .collect();
         assert_eq!(parser.session.events, expected);
     };
-    case(&record(99, b"x"), &[Event::InvalidRecordType]);
+    case(&record(99, b"x"), &[Event::InvalidTlsHeader]);
+    case(
+        &[record(21, &[1, 0]), record(99, b"x")].concat(),
+        &[Event::InvalidRecordType],
+    );
+    case(b"\x80\x02\x01\x03\x01", &[Event::InvalidSslv2Header]);
+    case(
+        &record(21, &[1, 0]).repeat(256),
+        &[Event::TooManyRecordsInPacket],
+    );
     case(
         &record(22, &message(1, b"short")),
         &[Event::InvalidHandshakeMessage],
@@ -152,6 +161,36 @@ fn anomalies_are_told() {
         &record(22, &message(11, b"\0\0\x08\0\0\x05\x30\x03\x02\x01\x01")),
         &[Event::InvalidCertificate, Event::CertificateInvalidDer],
     );
+}
+
+#[test]
+fn a_hello_of_ssl_2_is_read_and_a_side_that_fails_leaves_the_other_be() {
+    let hello = b"\x80\x1c\x01\x03\x01\0\x03\0\0\0\x10\0\0\x2f0123456789abcdef";
+    let mut parser = parser();
+    assert_eq!(feed(&mut parser, ToServer, hello), Status::Continue);
+    assert_eq!(parser.session.progress(ToServer), HELLO);
+    assert_eq!(parser.session.number("ssl_version", 0), Some(0x0301));
+    assert_eq!(feed(&mut parser, ToServer, b"nonsense"), Status::Continue);
+    let server = record(22, &server_hello());
+    assert_eq!(feed(&mut parser, ToClient, &server), Status::Continue);
+    assert_eq!(parser.session.progress(ToClient), HELLO);
+    let states: Vec<u64> = (0..)
+        .map_while(|index| parser.session.number("ssl_state", index))
+        .collect();
+    assert_eq!(states, [1, 2]);
+}
+
+#[test]
+fn an_answer_longer_than_what_was_asked_leaks() {
+    let mut parser = parser();
+    let _ = feed(&mut parser, ToServer, &record(24, &[1, 0x40, 0]));
+    let _ = feed(
+        &mut parser,
+        ToClient,
+        &record(24, &[[2, 0, 1].as_slice(), &[0; 90]].concat()),
+    );
+    let leak = AppEvent(Event::DataleakHeartbeatMismatch as u8);
+    assert!(parser.session.events.contains(&leak));
 }
 
 proptest! {

@@ -1,0 +1,53 @@
+//! Keywords that were made before sticky buffers: a `content` of a buffer, written in one.
+
+use weir_policies::rule::ast::{Buffer, Content, Written};
+
+/// Older keywords, the buffer that each looks into, and whether without regard to case.
+const LEGACY: &[(&str, &str, bool)] = &[
+    ("tls.subject", "tls.cert_subject", false),
+    ("tls.issuerdn", "tls.cert_issuer", false),
+    // Fingerprints are written with digits of either case.
+    ("tls.fingerprint", "tls.cert_fingerprint", true),
+    ("ssh.protoversion", "ssh.proto", false),
+    ("ssh.softwareversion", "ssh.software", false),
+];
+
+/// The buffer and the test that such a keyword stands for; `None` where it is none.
+pub(in crate::detect) fn legacy_content(
+    written: &Written,
+) -> Option<Result<(Buffer, Content), String>> {
+    let &(_, keyword, nocase) = LEGACY
+        .iter()
+        .find(|(legacy, ..)| *legacy == written.keyword)?;
+    let value = written.value.as_deref().unwrap_or_default().trim();
+    let (negated, text) = match value.strip_prefix('!') {
+        Some(rest) => (true, rest.trim_start()),
+        None => (false, value),
+    };
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    if text.is_empty() {
+        return Some(Err("it lacks the text to look for".to_owned()));
+    }
+    let buffer = Buffer::Sticky {
+        keyword: keyword.to_owned(),
+        argument: None,
+        // Apart from what the rule asks of the buffer itself.
+        instance: u16::MAX,
+        transforms: Vec::new(),
+    };
+    let content = Content {
+        pattern: text.as_bytes().to_vec(),
+        negated,
+        nocase,
+        ..Content::default()
+    };
+    Some(Ok((buffer, content)))
+}
+
+/// Their names.
+pub(in crate::detect) fn legacy_keywords() -> impl Iterator<Item = &'static str> {
+    LEGACY.iter().map(|(legacy, ..)| *legacy)
+}
