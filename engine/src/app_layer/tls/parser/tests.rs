@@ -168,12 +168,12 @@ fn a_hello_of_ssl_2_is_read_and_a_side_that_fails_leaves_the_other_be() {
     let hello = b"\x80\x1c\x01\x03\x01\0\x03\0\0\0\x10\0\0\x2f0123456789abcdef";
     let mut parser = parser();
     assert_eq!(feed(&mut parser, ToServer, hello), Status::Continue);
-    assert_eq!(parser.session.progress(ToServer), HELLO);
+    assert_eq!(parser.session.progress(ToServer), super::super::HELLO);
     assert_eq!(parser.session.number("ssl_version", 0), Some(0x0301));
     assert_eq!(feed(&mut parser, ToServer, b"nonsense"), Status::Continue);
     let server = record(22, &server_hello());
     assert_eq!(feed(&mut parser, ToClient, &server), Status::Continue);
-    assert_eq!(parser.session.progress(ToClient), HELLO);
+    assert_eq!(parser.session.progress(ToClient), super::super::HELLO);
     let states: Vec<u64> = (0..)
         .map_while(|index| parser.session.number("ssl_state", index))
         .collect();
