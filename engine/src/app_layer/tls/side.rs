@@ -15,7 +15,8 @@ const HEADER: usize = 4;
 /// Largest handshake message that is kept until it is whole; longer ones are skipped and told.
 const MESSAGE: usize = 131_072;
 
-/// Records in front of the encrypted part that one packet may bring without being an anomaly.
+/// Records in front of the encrypted part that are an anomaly (`too_many_records_in_packet`). Counted over
+/// the side, not over a packet: the cut of the stream must not matter.
 const RECORDS: usize = 256;
 
 /// Handshake messages (RFC 5246 section 7.4, RFC 8446 section 4).
@@ -40,6 +41,8 @@ pub(super) struct Side {
     head: Vec<u8>,
     pub(super) hello: Hello,
     pub(super) certificates: Certificates,
+    /// Records that have ended.
+    count: usize,
     /// A key exchange message was there.
     pub(super) key_exchange: bool,
     /// Length of the last heartbeat request that was not answered yet.
@@ -67,6 +70,7 @@ impl Side {
         self.head.clear();
         self.hello.clear();
         self.certificates.clear();
+        self.count = 0;
         self.key_exchange = false;
         self.heartbeat = None;
         self.progress = 0;
@@ -83,12 +87,11 @@ impl Side {
 
     /// Takes bytes. Where they cannot be TLS any more, an anomaly says why and this side is over.
     pub(super) fn take<R: FnMut(Event)>(&mut self, mut bytes: &[u8], mut reading: Reading<'_, R>) {
-        let mut records = 0_usize;
         while self.progress < ENCRYPTED {
             match self.records.next(&mut bytes) {
                 Ok(Some(piece)) => {
-                    records += usize::from(piece.last);
-                    if records == RECORDS {
+                    self.count += usize::from(piece.last);
+                    if piece.last && self.count == RECORDS {
                         (reading.raise)(Event::TooManyRecordsInPacket);
                     }
                     self.piece(piece, &mut reading);
