@@ -3,19 +3,29 @@
 //! Grams are dealt into eight buckets. For each of a gram's four places and each half of a byte, a table
 //! of sixteen masks says which buckets have a gram with that half-byte in that place; a pattern shorter
 //! than a gram has every half-byte in the places behind its end. A position is a
-//! candidate when some bucket is in all eight masks.
+//! candidate when some bucket is in all eight masks. More grams than eight buckets can tell apart take
+//! further sets of eight.
 
 use crate::gram::GRAM;
 
 /// Sixteen masks, one a nibble value; one bit a bucket.
 type Masks = [u8; 16];
 
-/// The tables, by place in the gram: low nibbles, high nibbles.
+/// The tables of eight buckets, by place in the gram.
 #[derive(Clone, Debug)]
-pub(crate) struct NibbleMasks {
+pub(super) struct Tables {
     pub(super) low: [Masks; GRAM],
     pub(super) high: [Masks; GRAM],
 }
+
+/// As many tables as the grams need to be told apart, at most [`SETS`].
+#[derive(Clone, Debug)]
+pub(crate) struct NibbleMasks {
+    pub(super) sets: Box<[Tables]>,
+}
+
+/// Most sets of eight buckets: each costs every position eight look-ups.
+pub(super) const SETS: usize = 4;
 
 /// Buckets: the bits of a mask.
 const BUCKETS: usize = 8;
@@ -29,20 +39,33 @@ impl NibbleMasks {
         if grams.is_empty() {
             return None;
         }
-        let mut masks = Self {
-            low: [[0; 16]; GRAM],
-            high: [[0; 16]; GRAM],
-        };
         // Neighbours share leading bytes, so that their masks stay sparse.
         grams.sort_unstable();
-        for (bucket, chunk) in grams.chunks(grams.len().div_ceil(BUCKETS)).enumerate() {
-            for gram in chunk {
-                masks.add(bucket, gram);
-            }
-        }
-        (masks.density() <= DENSE).then_some(masks)
+        (1..=SETS)
+            .map(|sets| Self::deal(&grams, sets))
+            .find(|masks| masks.sets.iter().map(Tables::density).sum::<f64>() <= DENSE)
     }
 
+    /// Deals sorted grams into that many sets.
+    fn deal(grams: &[&[u8]], sets: usize) -> Self {
+        let mut chunks = grams.chunks(grams.len().div_ceil(BUCKETS * sets));
+        let sets = (0..sets).map(|_| {
+            let mut tables = Tables {
+                low: [[0; 16]; GRAM],
+                high: [[0; 16]; GRAM],
+            };
+            for (bucket, chunk) in chunks.by_ref().take(BUCKETS).enumerate() {
+                chunk.iter().for_each(|gram| tables.add(bucket, gram));
+            }
+            tables
+        });
+        Self {
+            sets: sets.collect(),
+        }
+    }
+}
+
+impl Tables {
     fn add(&mut self, bucket: usize, gram: &[u8]) {
         for place in 0..GRAM {
             let (lows, highs) = match gram.get(place) {
