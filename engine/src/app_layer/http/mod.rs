@@ -136,9 +136,10 @@ fn probe_request(bytes: &[u8]) -> Probe {
         .iter()
         .any(|other| text::trim(line).ends_with(other));
     match (end, line::is_known(method)) {
+        // Decided by the method alone, so that it cannot matter how much of the line is here.
+        (_, true) if method != SHARED => Probe::Yes,
         (Some(_), _) if lookalike => Probe::No,
         (Some(_), true) => Probe::Yes,
-        (None, true) if method != SHARED => Probe::Yes,
         (Some(_), _) if line::is_request(line) => Probe::Yes,
         (Some(_), _) => Probe::No,
         (None, _) => Probe::More,

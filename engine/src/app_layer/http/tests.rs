@@ -306,6 +306,8 @@ fn first_lines_tell_the_protocol() {
         (b"BREW /pot", Probe::More),
         (b"BREW /pot\r\n", Probe::No),
         (b"OPTIONS sip:x SIP/2.0\r\n", Probe::No),
+        (b"MOVE x", Probe::Yes),
+        (b"MOVE x SIP/2.0\r\n", Probe::Yes),
         (b"OPTIONS * HTTP/1.1\r\n", Probe::Yes),
         (b"OPTIONS *", Probe::More),
         (b"\x16\x03\x01", Probe::No),
