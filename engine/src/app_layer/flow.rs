@@ -20,6 +20,10 @@ pub struct AppFlow {
     taken: [u64; 2],
     /// The parser had no room for a transaction.
     full: bool,
+    /// Directions whose bytes the protocol at hand was recognised by or read from.
+    heard: [bool; 2],
+    /// The protocol that the flow began with, where it changed over to another.
+    original: Option<ProtocolId>,
 }
 
 /// Bytes that a parser left.
@@ -259,6 +263,7 @@ impl AppFlow {
         let State::Parsing(_, parser) = &mut self.state else {
             return Unread::Nothing;
         };
+        self.heard[index(feed.direction)] |= !window.bytes.is_empty();
         if window.bytes.is_empty() && !feed.eof {
             return Unread::Nothing;
         }
@@ -303,6 +308,8 @@ impl AppFlow {
             Status::Upgraded { unread } => {
                 if let State::Parsing(protocol, parser) = std::mem::take(&mut self.state) {
                     pool.close(protocol, parser);
+                    self.original.get_or_insert(protocol);
+                    self.heard = [false; 2];
                 }
                 Unread::Upgraded(unread)
             }
@@ -418,6 +425,23 @@ impl<'a> AppView<'a> {
             }
             State::Failed => Recognition::Failed,
         }
+    }
+
+    /// What the bytes of one direction are known as: nothing before there are any.
+    #[must_use]
+    pub fn recognised_by(&self, direction: FlowDirection) -> Recognition {
+        match self.recognition() {
+            Recognition::Known(_) if !self.flow.heard[index(direction)] => Recognition::Pending,
+            recognition => recognition,
+        }
+    }
+
+    /// What the flow was known as before it changed over to another protocol; where it did not, what it is.
+    #[must_use]
+    pub fn original(&self) -> Recognition {
+        self.flow
+            .original
+            .map_or_else(|| self.recognition(), Recognition::Known)
     }
 
     /// Name of the protocol, once it is known.

@@ -24,8 +24,8 @@ pub struct FlowState {
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
     pub(super) generation: u64,
     pub(super) pending: [Pending; 2],
-    /// Signatures on the application protocol alone were looked at.
-    pub(super) protocol_seen: bool,
+    /// Signatures on the protocol alone that ask about no more than these directions were looked at.
+    pub(super) protocol_seen: [bool; 2],
     /// The connection was established before the packet at hand.
     pub(super) was_established: bool,
     /// What was inspected of its transactions.
@@ -68,7 +68,7 @@ impl FlowState {
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);
         self.transactions.clear();
-        self.protocol_seen = false;
+        self.protocol_seen = [false; 2];
         self.was_established = false;
         self.bits.clear();
         self.integers.clear();

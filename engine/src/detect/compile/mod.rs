@@ -3,10 +3,12 @@
 //! A rule is compiled whole or refused with the keyword in the way and the reason. Compiling is control
 //! path: it allocates freely, and panics on no rule.
 
+mod app_protocol;
 mod bytes;
 mod env;
 mod fast_pattern;
 mod header;
+mod kind;
 mod order;
 mod packet;
 mod payload;

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 
 use weir_policies::rule::ast::{
-    Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, StreamTest,
-    Threshold, Track, Written,
+    Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, Threshold,
+    Track, Written,
 };
 
+use super::app_protocol;
 use super::env::{CompileEnv, Problem};
 use super::header::{CompiledHeader, Headers};
+use super::kind::{Asked, kind, scan};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::state::{self, Names, StateOption};
-use crate::detect::application::{Application, ApplicationDraft, legacy_content, protocols_named};
+use crate::detect::application::{Application, ApplicationDraft, legacy_content};
 use crate::detect::buffers;
 use crate::detect::program::{
-    BufferTests, Chains, FlowCondition, Kind, PacketTest, Program, Protocol, Scan, StateChange,
-    StateTest, WantedProtocol,
+    AppProtocolTest, BufferTests, Chains, FlowCondition, PacketTest, Program, ProtocolMode,
+    StateChange, StateTest,
 };
 use crate::detect::state::Name;
 
@@ -148,7 +150,7 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
         return Ok(());
     }
     if written.keyword == "app-layer-protocol" {
-        draft.packet.push(app_protocol(value)?);
+        draft.packet.push(app_protocol::read(value)?);
         return Ok(());
     }
     if let Some(read) = draft.application.other(written) {
@@ -162,39 +164,6 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
     };
     draft.take(option);
     Ok(())
-}
-
-/// `app-layer-protocol:[!]name[|name][,mode]`. A flow has one protocol here, so that the modes, which say
-/// whose recognition counts, make no difference.
-fn app_protocol(value: &str) -> Result<PacketTest, String> {
-    let (names, mode) = match value.split_once(',') {
-        Some((names, mode)) => (names.trim(), mode.trim()),
-        None => (value.trim(), "either"),
-    };
-    if !["either", "both", "final", "to_server", "to_client"].contains(&mode) {
-        return Err(format!("the mode `{mode}` is not evaluated"));
-    }
-    let (negated, names) = match names.strip_prefix('!') {
-        Some(names) => (true, names.trim()),
-        None => (false, names),
-    };
-    let wanted = match names {
-        "failed" => WantedProtocol::Failed,
-        "unknown" => WantedProtocol::Unknown,
-        names => {
-            let mut ids = Vec::new();
-            for name in names.split('|').map(str::trim) {
-                let known = protocols_named(name);
-                if known.is_empty() {
-                    let reason = "is not evaluated";
-                    return Err(format!("the application-layer protocol `{name}` {reason}"));
-                }
-                ids.extend(known);
-            }
-            WantedProtocol::AnyOf(ids.into())
-        }
-    };
-    Ok(PacketTest::AppProtocol { wanted, negated })
 }
 
 impl Draft {
@@ -297,7 +266,13 @@ fn assemble(
     threshold: Option<Threshold>,
 ) -> Result<Program, Problem> {
     let packet_bound = !draft.packet.is_empty();
-    let kind = kind(&header, &draft);
+    let kind = kind(&Asked {
+        header: &header,
+        packet: &draft.packet,
+        changes: &draft.changes,
+        of_flow: draft.has_flow || !draft.state.is_empty(),
+        of_bytes: !draft.buffers.is_empty() || !draft.application.is_empty(),
+    });
     let mut payload = None;
     let mut others = Vec::new();
     for (buffer, builder) in std::mem::take(&mut draft.buffers) {
@@ -357,10 +332,13 @@ fn application(
         return Err(problem("`=>` needs a test on a transaction".to_owned()));
     }
     if !header.application.is_empty() {
-        draft.packet.push(PacketTest::AppProtocol {
-            wanted: WantedProtocol::AnyOf(header.application.clone()),
+        draft.packet.push(PacketTest::AppProtocol(AppProtocolTest {
+            any_of: header.application.clone(),
+            failed: false,
+            unknown: false,
             negated: false,
-        });
+            mode: ProtocolMode::Final,
+        }));
     }
     Ok(None)
 }
@@ -388,83 +366,4 @@ fn sticky(
         return Err(Problem::new(position, &*transform.keyword, reason));
     }
     Ok(Some(BufferTests { buffer, tests }))
-}
-
-/// When the signature is looked at, by the documentation's rule types.
-fn kind(header: &CompiledHeader, draft: &Draft) -> Kind {
-    let event = |test: &PacketTest| matches!(test, PacketTest::Event(_));
-    if draft.packet.iter().any(event) {
-        return Kind::Event;
-    }
-    let counts = |change: &StateChange| {
-        matches!(
-            change,
-            StateChange::AddFlowInt(..) | StateChange::SubtractFlowInt(..)
-        )
-    };
-    let addresses_only = draft.buffers.is_empty()
-        && draft.application.is_empty()
-        && header.application.is_empty()
-        && draft.state.is_empty()
-        && !draft.has_flow
-        && header.protocol != Protocol::Any
-        && !draft.changes.iter().any(counts)
-        && draft
-            .packet
-            .iter()
-            .all(|test| matches!(test, PacketTest::IpProtocol(_)));
-    let protocol_only = draft.buffers.is_empty()
-        && draft.application.is_empty()
-        && header.application.is_empty()
-        && draft.state.is_empty()
-        && !draft.has_flow
-        && !draft.packet.is_empty()
-        && draft
-            .packet
-            .iter()
-            .all(|test| matches!(test, PacketTest::AppProtocol { .. }));
-    if protocol_only {
-        return Kind::Recognition;
-    }
-    if !header.application.is_empty() {
-        return Kind::Protocol;
-    }
-    let any_port = header
-        .ends
-        .iter()
-        .all(|ends| ends.source_port.is_full() && ends.destination_port.is_full());
-    match (addresses_only, header.negated_address) {
-        (false, _) => Kind::Packet,
-        (true, false) if any_port => Kind::IpOnly,
-        (true, false) => Kind::Packet,
-        (true, true) => Kind::LikeIpOnly,
-    }
-}
-
-/// Where tests on the payload look: in the stream, unless something binds them to packets.
-fn scan(
-    header: &CompiledHeader,
-    flow: &FlowCondition,
-    payload: Option<&Chains>,
-    packet_bound: bool,
-) -> Result<Scan, String> {
-    let Some(chains) = payload else {
-        return Ok(Scan::Nothing);
-    };
-    let asked = match (header.scan, flow.stream) {
-        (Some(Scan::StreamOnly), Some(StreamTest::No))
-        | (Some(Scan::Packet), Some(StreamTest::Only)) => {
-            return Err("the protocol and `flow` contradict each other: it can never match".into());
-        }
-        (Some(scan), _) => Some(scan),
-        (None, Some(StreamTest::Only)) => Some(Scan::StreamOnly),
-        (None, Some(StreamTest::No)) => Some(Scan::Packet),
-        (None, None) => None,
-    };
-    Ok(match asked {
-        Some(scan) => scan,
-        None if packet_bound => Scan::Packet,
-        None if chains.anchored => Scan::Both,
-        None => Scan::Stream,
-    })
 }

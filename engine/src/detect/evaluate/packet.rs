@@ -11,8 +11,8 @@ use crate::detect::Inspection;
 use crate::detect::inspection::FlowView;
 use crate::detect::matcher::{Intervals, number_matches};
 use crate::detect::program::{
-    BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, IpOption, PacketTest, Program,
-    Protocol, Sides, TransportKind, Version, VlanLayer, WantedProtocol,
+    AppProtocolTest, BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, IpOption,
+    PacketTest, Program, Protocol, ProtocolMode, Sides, TransportKind, Version, VlanLayer,
 };
 use crate::event::{FlowDirection, Volume};
 use crate::frame::ChecksumState;
@@ -139,9 +139,7 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
         PacketTest::Checksum(of, valid) => checksum_is(inspection, *of) == Some(*valid),
-        PacketTest::AppProtocol { wanted, negated } => {
-            app_protocol_is(wanted, inspection).is_some_and(|is| is != *negated)
-        }
+        PacketTest::AppProtocol(test) => app_protocol_matches(test, inspection),
         PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
         PacketTest::FlowAge(_)
         | PacketTest::FlowPackets(..)
@@ -153,15 +151,27 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
     }
 }
 
-/// Whether the flow's protocol is the one asked for; `None` while that cannot be said.
-fn app_protocol_is(wanted: &WantedProtocol, inspection: &Inspection<'_>) -> Option<bool> {
-    let recognition = inspection.app?.recognition();
-    match (wanted, recognition) {
-        (WantedProtocol::Unknown, recognition) => Some(recognition == Recognition::Pending),
-        (_, Recognition::Pending) => None,
-        (WantedProtocol::Failed, recognition) => Some(recognition == Recognition::Failed),
-        (WantedProtocol::AnyOf(ids), Recognition::Known(id)) => Some(ids.contains(&id)),
-        (WantedProtocol::AnyOf(_), Recognition::Failed) => Some(false),
+/// Whether the protocol is one of those asked for. What is not known yet is neither one nor another.
+fn app_protocol_matches(test: &AppProtocolTest, inspection: &Inspection<'_>) -> bool {
+    let Some(app) = inspection.app else {
+        return false;
+    };
+    let is = |recognition: Recognition| match recognition {
+        Recognition::Pending => test.unknown,
+        Recognition::Failed => test.failed != test.negated,
+        Recognition::Known(id) => test.any_of.contains(&id) != test.negated,
+    };
+    let by = |direction| app.recognised_by(direction);
+    match test.mode {
+        ProtocolMode::Direction => {
+            let flow = inspection.flow.as_ref();
+            flow.is_some_and(|flow| is(by(flow.direction)))
+        }
+        ProtocolMode::ToServer => is(by(FlowDirection::ToServer)),
+        ProtocolMode::ToClient => is(by(FlowDirection::ToClient)),
+        ProtocolMode::Either => is(by(FlowDirection::ToServer)) || is(by(FlowDirection::ToClient)),
+        ProtocolMode::Final => is(app.recognition()),
+        ProtocolMode::Original => is(app.original()),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Round;
 
 use crate::app_layer::Recognition;
-use crate::detect::{RuleSet, StreamView};
+use crate::detect::program::Program;
+use crate::detect::{RuleSet, SignatureId, StreamView};
 use crate::event::FlowDirection;
 use crate::packet::Transport;
 
@@ -54,18 +55,25 @@ impl Round<'_> {
         }
     }
 
-    /// Signatures on the application protocol alone: once a flow, when it is settled.
+    /// Signatures on the application protocol alone: once a flow, when what they ask about is settled.
     fn collect_recognition(&mut self, rules: &RuleSet) {
-        let app = self.inspection.app;
-        let settled = app.is_some_and(|app| app.recognition() != Recognition::Pending);
-        let Some(flow) = self.store.flow.as_deref_mut().filter(|_| settled) else {
+        let (Some(app), Some(flow)) = (self.inspection.app, self.store.flow.as_deref_mut()) else {
             return;
         };
-        if std::mem::replace(&mut flow.protocol_seen, true) {
+        let settled = [FlowDirection::ToServer, FlowDirection::ToClient]
+            .map(|direction| app.recognised_by(direction) != Recognition::Pending);
+        let before = std::mem::replace(&mut flow.protocol_seen, settled);
+        if settled == before || settled == [false; 2] {
             return;
         }
         for &index in rules.groups.recognition() {
-            self.candidates.add_packet(index);
+            let asks = |program: &Program| {
+                let can = program.asks_protocol_of(settled);
+                can && (before == [false; 2] || !program.asks_protocol_of(before))
+            };
+            if rules.program(SignatureId(index)).is_some_and(asks) {
+                self.candidates.add_packet(index);
+            }
         }
     }
 

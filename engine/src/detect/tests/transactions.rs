@@ -194,6 +194,45 @@ fn the_application_protocol_alone_is_reported_once_a_flow() {
     assert_eq!(lab.send(ToServer, b"\x00"), [5]);
 }
 
+#[test]
+fn a_mode_says_whose_recognition_counts() {
+    let mut text = String::new();
+    for (sid, test) in [
+        "ssh",
+        "ssh,to_server",
+        "ssh,to_client",
+        "ssh,either",
+        "ssh,final",
+        "ssh,original",
+        "!tls,to_client",
+        "tls|ssh,exact,to_client",
+        "!ssh,to_client",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let sid = sid + 1;
+        text += &format!("alert tcp any any -> any any (app-layer-protocol:{test}; sid:{sid};)\n");
+    }
+    let mut lab = Lab::new(&text);
+    assert_eq!(lab.send(ToServer, b"SSH-2.0-x\r\n"), [1, 2, 4, 5, 6]);
+    assert_eq!(lab.send(ToServer, b"\0"), [] as [u32; 0]);
+    assert_eq!(lab.send(ToClient, b"SSH-2.0-y\r\n"), [3, 7, 8]);
+    assert_eq!(lab.send(ToClient, b"\0"), [] as [u32; 0]);
+
+    let mut lab = Lab::new(
+        "alert tcp any any -> any any (app-layer-protocol:unknown,to_client; sid:1;)\n\
+         alert tcp any any -> any any (app-layer-protocol:unknown|tls; sid:2;)",
+    );
+    assert_eq!(lab.send(ToServer, b"SSH-2.0-x\r\n"), [1]);
+    assert_eq!(lab.send(ToServer, b"\0"), [1]);
+    assert_eq!(lab.send(ToClient, b"SSH-2.0-y\r\n"), [] as [u32; 0]);
+    for wrong in ["!unknown", "ssh,sideways", "ssh,final,either", "unheard_of"] {
+        let rule = format!("alert tcp any any -> any any (app-layer-protocol:{wrong}; sid:1;)");
+        assert_eq!(compile(&rule).refused.len(), 1, "{wrong}");
+    }
+}
+
 /// A client hello for `name` in one record.
 fn client_hello(name: &str) -> Vec<u8> {
     let prefixed = |bytes: &[u8]| {

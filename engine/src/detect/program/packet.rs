@@ -1,0 +1,149 @@
+//! Tests on packet headers, the flow's counters and the application protocol.
+
+use weir_policies::rule::ast::{
+    FlowDirection, FlowState, FragmentTest, NumberTest, StreamTest, TcpFlagsTest,
+};
+
+use super::{TransportKind, Version};
+use crate::app_layer::ProtocolId;
+
+/// `flow`
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::detect) struct FlowCondition {
+    pub(in crate::detect) direction: Option<FlowDirection>,
+    pub(in crate::detect) state: Option<FlowState>,
+    pub(in crate::detect) stream: Option<StreamTest>,
+    pub(in crate::detect) fragment: Option<FragmentTest>,
+}
+
+/// A direction that a test on the flow asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum Sides {
+    Server,
+    Client,
+    /// Either side satisfies it.
+    Either,
+    /// Both sides do.
+    Both,
+}
+
+/// A test on the packet's headers or its flow's counters.
+#[derive(Debug)]
+pub(in crate::detect) enum PacketTest {
+    PayloadSize(NumberTest),
+    TcpFlags(TcpFlagsTest),
+    IcmpType(NumberTest),
+    IcmpCode(NumberTest),
+    IcmpId(NumberTest),
+    IcmpSequence(NumberTest),
+    HopLimit(NumberTest),
+    TypeOfService(NumberTest),
+    IpId(NumberTest),
+    IpProtocol(NumberTest),
+    IpOption(IpOption),
+    FragmentBits(FragmentBits),
+    FragmentOffset(NumberTest),
+    TcpSequence(NumberTest),
+    TcpAcknowledgement(NumberTest),
+    TcpWindow(NumberTest),
+    TcpMaximumSegment(NumberTest),
+    SameAddress,
+    FlowAge(NumberTest),
+    FlowPackets(Sides, NumberTest),
+    FlowBytes(Sides, NumberTest),
+    StreamSize(Sides, NumberTest),
+    VlanId(VlanLayer, NumberTest),
+    VlanLayers(NumberTest),
+    /// Whether a checksum is right.
+    Checksum(ChecksumOf, bool),
+    /// Which application protocol it is, or is not.
+    AppProtocol(AppProtocolTest),
+    /// A decode or stream event by its full name.
+    Event(Box<str>),
+}
+
+/// `app-layer-protocol`: any of these.
+#[derive(Debug)]
+pub(in crate::detect) struct AppProtocolTest {
+    pub(in crate::detect) any_of: Box<[ProtocolId]>,
+    /// It is none.
+    pub(in crate::detect) failed: bool,
+    /// It is not known yet.
+    pub(in crate::detect) unknown: bool,
+    pub(in crate::detect) negated: bool,
+    pub(in crate::detect) mode: ProtocolMode,
+}
+
+/// Whose recognition `app-layer-protocol` asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum ProtocolMode {
+    /// That of the bytes in the packet's direction.
+    Direction,
+    ToServer,
+    ToClient,
+    /// Any direction's.
+    Either,
+    /// What the flow is parsed as.
+    Final,
+    /// What it was before it changed over to another.
+    Original,
+}
+
+impl PacketTest {
+    /// Whether it asks about the protocol of no direction but these.
+    pub(in crate::detect) fn asks_protocol_of(&self, [to_server, to_client]: [bool; 2]) -> bool {
+        match self {
+            Self::AppProtocol(test) => match test.mode {
+                ProtocolMode::ToServer => to_server,
+                ProtocolMode::ToClient => to_client,
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
+    /// Whether its answer is settled once and for all with the flow's protocol.
+    pub(in crate::detect) fn is_settled_once(&self) -> bool {
+        matches!(self, Self::AppProtocol(test) if !test.unknown)
+    }
+}
+
+/// Which checksum is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum ChecksumOf {
+    Ipv4,
+    Transport(Version, TransportKind),
+}
+
+/// `ipopts`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum IpOption {
+    Any,
+    /// Option kind byte.
+    Kind(u8),
+}
+
+/// `fragbits`: more fragments 1, don't fragment 2, reserved 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) struct FragmentBits {
+    pub(in crate::detect) bits: u8,
+    pub(in crate::detect) modifier: BitsModifier,
+}
+
+/// How bits are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum BitsModifier {
+    Exact,
+    All,
+    Any,
+    Not,
+}
+
+/// Which layer of `vlan.id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum VlanLayer {
+    Any,
+    All,
+    /// From the outermost (0), or from the innermost (-1) back.
+    Index(i8),
+}
