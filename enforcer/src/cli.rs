@@ -46,6 +46,9 @@ pub struct EnforceArgs {
     /// Variables on top of the configured ones: YAML in the shape of `vars:`.
     #[arg(long, value_name = "FILE")]
     pub vars: Option<PathBuf>,
+    /// A threshold.config: thresholds, suppressions and rate filters apart from the rules.
+    #[arg(long, value_name = "FILE")]
+    pub threshold_config: Option<PathBuf>,
     /// Where EVE JSON goes: a file, or - for standard output.
     #[arg(long, value_name = "FILE|-")]
     pub eve: Option<String>,
@@ -80,6 +83,9 @@ pub struct CheckArgs {
     /// A classification.config instead of the shipped one.
     #[arg(long, value_name = "FILE")]
     pub classification: Option<PathBuf>,
+    /// A threshold.config: thresholds, suppressions and rate filters apart from the rules.
+    #[arg(long, value_name = "FILE")]
+    pub threshold_config: Option<PathBuf>,
     /// Report as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -162,6 +168,9 @@ impl EnforceArgs {
         }
         if let Some(vars) = &self.vars {
             settings.vars = crate::rules::vars_from(settings.vars, vars)?;
+        }
+        if let Some(file) = &self.threshold_config {
+            settings.threshold_file = Some(file.clone());
         }
         if let Some(eve) = &self.eve {
             (settings.outputs.eve.to, settings.outputs.eve.path) = Eve::from_flag(eve);

@@ -126,11 +126,7 @@ thread_local! {
 fn inspection_allocates_nothing_once_warm() {
     let parsed = weir_policies::parse(RULES);
     assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
-    let env = CompileEnv {
-        vars: &NoVariables,
-        classifications: &NoClassifications,
-        limits: Limits::default(),
-    };
+    let env = CompileEnv::new(&NoVariables, &NoClassifications, Limits::default());
     let rules = parsed.rules.iter().map(|rule| (rule, "test.rules"));
     let compiled = RuleSet::compile(rules, &env);
     assert!(compiled.refused.is_empty(), "{:?}", compiled.refused);

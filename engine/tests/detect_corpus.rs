@@ -79,11 +79,7 @@ fn every_public_rule_is_compiled_or_refused_by_name() {
     let all = rules
         .iter()
         .flat_map(|(name, rules)| rules.iter().map(move |rule| (rule, name.as_str())));
-    let env = CompileEnv {
-        vars: &AllAny,
-        classifications: &NoClassifications,
-        limits: Limits::default(),
-    };
+    let env = CompileEnv::new(&AllAny, &NoClassifications, Limits::default());
     let start = Instant::now();
     let compiled = RuleSet::compile(all, &env);
     println!("{:?} in {:?}", compiled.counts, start.elapsed());

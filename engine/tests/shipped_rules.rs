@@ -138,11 +138,7 @@ struct Lab {
 impl Lab {
     fn new(mode: Mode) -> Self {
         let rules = rules();
-        let env = CompileEnv {
-            vars: &NoVariables,
-            classifications: &NoClassifications,
-            limits: Limits::default(),
-        };
+        let env = CompileEnv::new(&NoVariables, &NoClassifications, Limits::default());
         let compiled = RuleSet::compile(rules.iter().map(|rule| (rule, "shipped")), &env);
         assert_eq!(compiled.refused, []);
         assert_eq!(compiled.rule_set.len(), rules.len());

@@ -5,8 +5,8 @@
 //! suppress gen_id 1, sig_id 2000, track by_src, ip 10.0.0.0/8
 //! rate_filter gen_id 1, sig_id 2000, track by_src, count 5, seconds 60, new_action drop, timeout 30
 //! ```
-//! `event_filter` is another name of `threshold`. `gen_id 0` and `sig_id 0` mean all. A line that ends
-//! in `\` goes on in the next.
+//! `event_filter` is another name of `threshold`. For `suppress`, `gen_id 0` and `sig_id 0` mean all. A
+//! line that ends in `\` goes on in the next.
 
 use crate::config_line::LineError;
 use crate::rule::ast::{AddressExpr, Threshold, Track};
@@ -43,18 +43,23 @@ pub enum Effect {
         hosts: Option<(SuppressSide, AddressExpr)>,
     },
     /// Changes the action once the rate is reached.
-    RateFilter {
-        /// What is counted together.
-        track: Track,
-        /// Number of matches.
-        count: u32,
-        /// Window, seconds.
-        seconds: u32,
-        /// The action from then on.
-        new_action: RateAction,
-        /// How long it stays changed, seconds.
-        timeout: u32,
-    },
+    RateFilter(RateFilter),
+}
+
+/// `rate_filter`: once a signature matched `count` times within `seconds`, further matches have another
+/// action for `timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateFilter {
+    /// What is counted together; never by flow.
+    pub track: Track,
+    /// Number of matches, at least 1.
+    pub count: u32,
+    /// Window, seconds, at least 1.
+    pub seconds: u32,
+    /// The action from then on.
+    pub new_action: RateAction,
+    /// How long it stays changed, seconds, at least 1.
+    pub timeout: u32,
 }
 
 /// Where a suppressed address must stand.
@@ -138,6 +143,9 @@ fn entry(line: usize, text: &str) -> Result<Entry, String> {
         }
     };
     fields.finish()?;
+    if target.sid.is_none() && !matches!(effect, Effect::Suppress { .. }) {
+        return Err(format!("{word} is for one signature: sig_id 0 is not"));
+    }
     Ok(Entry {
         line,
         target,
@@ -169,13 +177,26 @@ fn side(track: &str) -> Result<SuppressSide, String> {
 }
 
 fn rate_filter(fields: &mut Fields<'_>) -> Result<Effect, String> {
-    Ok(Effect::RateFilter {
-        track: parse_track(fields.needed("track")?)?,
-        count: number("count", fields.needed("count")?)?,
-        seconds: number("seconds", fields.needed("seconds")?)?,
+    let track = parse_track(fields.needed("track")?)?;
+    if track == Track::Flow {
+        return Err(
+            "expected track by_src, by_dst, by_both or by_rule, found `by_flow`".to_owned(),
+        );
+    }
+    Ok(Effect::RateFilter(RateFilter {
+        track,
+        count: positive(fields, "count")?,
+        seconds: positive(fields, "seconds")?,
         new_action: rate_action(fields.needed("new_action")?)?,
-        timeout: number("timeout", fields.needed("timeout")?)?,
-    })
+        timeout: positive(fields, "timeout")?,
+    }))
+}
+
+fn positive(fields: &mut Fields<'_>, name: &str) -> Result<u32, String> {
+    match number(name, fields.needed(name)?)? {
+        0 => Err(format!("expected {name} 1 or more, found 0")),
+        value => Ok(value),
+    }
 }
 
 fn rate_action(word: &str) -> Result<RateAction, String> {
@@ -332,11 +353,11 @@ mod tests {
         );
         assert!(matches!(
             entry.effect,
-            Effect::RateFilter {
+            Effect::RateFilter(RateFilter {
                 new_action: RateAction::Drop,
                 timeout: 30,
                 ..
-            }
+            })
         ));
     }
 
@@ -345,12 +366,15 @@ mod tests {
         let (entries, errors) = parse(
             "# comment\nthis is not correct\nsuppress gen_id 1, sig_id 1, track by_src\n\
              suppress gen_id 1, sig_id 1\nsuppress gen_id 1, sig_id 1, colour blue\n\
-             threshold gen_id 1, sig_id 1, type limit\n",
+             threshold gen_id 1, sig_id 1, type limit\n\
+             threshold gen_id 1, sig_id 0, type limit, track by_src, count 1, seconds 1\n\
+             rate_filter gen_id 1, sig_id 1, track by_src, count 0, seconds 1, new_action drop, timeout 1\n\
+             rate_filter gen_id 1, sig_id 1, track by_flow, count 1, seconds 1, new_action drop, timeout 1\n",
         );
         assert_eq!(entries.len(), 1);
         assert_eq!(
             errors.iter().map(|error| error.line).collect::<Vec<_>>(),
-            [2, 3, 5, 6]
+            [2, 3, 5, 6, 7, 8, 9]
         );
     }
 }

@@ -8,7 +8,8 @@ use crate::cli::CheckArgs;
 use crate::rules::{self, Report};
 use crate::settings::Settings;
 
-/// Loads the rules and reports. The exit code is 1 when an enabled rule was refused.
+/// Loads the rules and reports. The exit code is 1 when an enabled rule was refused, or a line of the
+/// threshold file not applied.
 ///
 /// # Errors
 ///
@@ -18,6 +19,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
         shipped_rules: false,
         rule_files: args.files,
         classification: args.classification,
+        threshold_file: args.threshold_config,
         ..Settings::default()
     };
     if let Some(vars) = &args.vars {
@@ -30,7 +32,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     } else {
         write_text(out, &report)?;
     }
-    Ok(if report.refused == 0 {
+    Ok(if report.refused == 0 && report.thresholds.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -50,6 +52,9 @@ fn write_text(mut out: impl std::io::Write, report: &Report) -> std::io::Result<
             " (commented out)"
         };
         writeln!(out, "{finding}{note}")?;
+    }
+    for finding in &report.thresholds {
+        writeln!(out, "{finding}")?;
     }
     write!(
         out,

@@ -23,6 +23,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut settings = Settings {
         shipped_rules: false,
         rule_files: args.rules.clone(),
+        threshold_file: args.threshold_config.clone(),
         ..Settings::default()
     };
     if let Some(vars) = &args.vars {
@@ -31,6 +32,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let loaded = rules::load(&settings, &[])?;
     for finding in loaded.report.diagnostics.iter().filter(|f| f.enabled) {
         log::warn!("refused: {finding}");
+    }
+    for finding in &loaded.report.thresholds {
+        log::warn!("not applied: {finding}");
     }
     let mut output = EveOutput::open(&args.eve)?;
     let summary = replay::run(args, loaded.sets, &mut output);

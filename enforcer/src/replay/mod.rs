@@ -45,6 +45,9 @@ pub struct ReplayArgs {
     /// Variables: YAML in the shape of `vars:`.
     #[arg(long, value_name = "FILE")]
     pub vars: Option<PathBuf>,
+    /// A threshold.config: thresholds, suppressions and rate filters apart from the rules.
+    #[arg(long, value_name = "FILE")]
+    pub threshold_config: Option<PathBuf>,
     /// Whether drop and reject signatures act.
     #[arg(long, value_enum, default_value_t = ReplayMode::Detect)]
     pub mode: ReplayMode,

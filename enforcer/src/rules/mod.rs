@@ -6,6 +6,7 @@
 
 mod report;
 mod source;
+mod thresholds;
 mod vars;
 
 use std::collections::{BTreeMap, HashSet};
@@ -67,6 +68,14 @@ pub enum RulesError {
         /// Why.
         source: std::io::Error,
     },
+    /// The threshold file cannot be read.
+    #[error("cannot read {path}: {source}; check thresholdFile or --threshold-config", path = path.display())]
+    Thresholds {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// There are enabled rules, and none of them can be used.
     #[error("none of the {refused} enabled rules can be used; the first: {first}")]
     NothingLoads {
@@ -93,6 +102,26 @@ pub struct Loaded {
 ///
 /// When a file cannot be read, or rules are enabled and none can be used.
 pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, RulesError> {
+    let loaded = compile(settings, combinations)?;
+    match loaded.report.first_refusal() {
+        Some(first) if loaded.report.loaded == 0 => Err(RulesError::NothingLoads {
+            refused: loaded.report.refused,
+            first: first.clone(),
+        }),
+        _ => Ok(loaded),
+    }
+}
+
+/// What `check` reports about these files: as [`load`], but never an error for rules.
+///
+/// # Errors
+///
+/// When a file cannot be read.
+pub fn check(settings: &Settings) -> Result<Report, RulesError> {
+    compile(settings, &[]).map(|loaded| loaded.report)
+}
+
+fn compile(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, RulesError> {
     let mut files = Files::default();
     files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
     for (name, patterns) in &settings.rule_sets {
@@ -102,12 +131,15 @@ pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded,
     }
     let vars = RuleVars::with_defaults(settings.vars.clone());
     let classes = source::classes(settings.classification.as_deref())?;
-    let env = CompileEnv {
-        vars: &vars,
-        classifications: &classes,
-        limits: Limits::default(),
-    };
     let mut report = Report::default();
+    let thresholds = settings.threshold_file.as_deref();
+    let adjustments = thresholds
+        .map(|path| thresholds::read(path, &vars, &files, &mut report))
+        .transpose()?;
+    let env = CompileEnv {
+        adjustments: adjustments.as_ref(),
+        ..CompileEnv::new(&vars, &classes, Limits::default())
+    };
     let mut sets = Vec::with_capacity(combinations.len().max(1));
     let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
     let wanted = if combinations.is_empty() {
@@ -122,40 +154,10 @@ pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded,
     }
     files.report_into(&mut report);
     report.count();
-    match report.first_refusal() {
-        Some(first) if report.loaded == 0 => Err(RulesError::NothingLoads {
-            refused: report.refused,
-            first: first.clone(),
-        }),
-        _ => Ok(Loaded {
-            sets: rule_sets(sets),
-            report,
-        }),
-    }
-}
-
-/// What `check` reports about these files: as [`load`], but never an error for rules.
-///
-/// # Errors
-///
-/// When a file cannot be read.
-pub fn check(settings: &Settings) -> Result<Report, RulesError> {
-    let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
-    let mut files = Files::default();
-    files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
-    let vars = RuleVars::with_defaults(settings.vars.clone());
-    let classes = source::classes(settings.classification.as_deref())?;
-    let env = CompileEnv {
-        vars: &vars,
-        classifications: &classes,
-        limits: Limits::default(),
-    };
-    let mut report = Report::default();
-    let compiled = RuleSet::compile(files.rules(&default, &mut report), &env);
-    report.add_compiled(&compiled);
-    files.report_into(&mut report);
-    report.count();
-    Ok(report)
+    Ok(Loaded {
+        sets: rule_sets(sets),
+        report,
+    })
 }
 
 fn rule_sets(mut sets: Vec<Arc<RuleSet>>) -> RuleSets {
@@ -222,6 +224,12 @@ impl Files {
             }
         }
         rules
+    }
+
+    /// Whether an enabled rule of any file has that identity.
+    fn has(&self, gid: u32, sid: u32) -> bool {
+        let mut rules = self.parsed.values().flat_map(|file| &file.rules);
+        rules.any(|rule| rule.enabled && (rule.meta.gid, rule.meta.sid) == (gid, sid))
     }
 
     fn report_into(&self, report: &mut Report) {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 use weir_engine::detect::{Compiled, Refusal};
-use weir_policies::Diagnostic;
 use weir_policies::rule::ast::Rule;
+use weir_policies::{Diagnostic, LineError};
 
 use super::source::ParsedFile;
 
@@ -55,6 +55,8 @@ pub struct Report {
     pub skipped: usize,
     /// What stands in the way, by file and line.
     pub diagnostics: Vec<Finding>,
+    /// Lines of the threshold file that are not applied.
+    pub thresholds: Vec<Finding>,
     #[serde(skip)]
     seen: BTreeSet<Finding>,
 }
@@ -82,6 +84,18 @@ impl Report {
             keyword: Some("sid".to_owned()),
             message: "a rule of another file that was read before has the same gid and sid"
                 .to_owned(),
+            enabled: true,
+        });
+    }
+
+    pub(super) fn add_config(&mut self, file: &str, error: &LineError) {
+        self.thresholds.push(Finding {
+            file: file.to_owned(),
+            line: u32::try_from(error.line).unwrap_or(u32::MAX),
+            column: 1,
+            sid: None,
+            keyword: None,
+            message: error.message.clone(),
             enabled: true,
         });
     }

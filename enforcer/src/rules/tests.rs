@@ -117,3 +117,21 @@ fn every_shipped_rule_loads_with_the_default_settings() {
     assert_eq!(report.first_refusal(), None);
     assert!(report.loaded >= 40, "{} rules", report.loaded);
 }
+
+#[test]
+fn lines_of_the_threshold_file_that_are_not_applied_are_reported() {
+    let dir = Dir::new("thresholds");
+    let mut settings = settings(vec![dir.write("a.rules", GOOD)]);
+    let config = "suppress gen_id 1, sig_id 1\n\
+                  suppress gen_id 1, sig_id 2\n\
+                  suppress gen_id 1, sig_id 1, track by_src, ip $NOWHERE\n\
+                  nonsense\n";
+    settings.threshold_file = Some(dir.write("threshold.config", config).into());
+    let report = check(&settings).unwrap();
+    assert_eq!((report.loaded, report.refused), (1, 0));
+    let lines: Vec<u32> = report.thresholds.iter().map(|f| f.line).collect();
+    assert_eq!(lines, [2, 3, 4]);
+    settings.threshold_file = Some(dir.0.join("absent"));
+    let error = check(&settings).unwrap_err().to_string();
+    assert!(error.contains("thresholdFile"), "{error}");
+}

@@ -159,6 +159,9 @@ impl Service {
         if report.refused > SHOWN {
             log::warn!("... `weir check` shows all that are refused");
         }
+        for finding in report.thresholds.iter().take(SHOWN) {
+            log::warn!("not applied: {finding}");
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub vars: weir_policies::vars::Vars,
     /// A `classification.config`; absent: the shipped one.
     pub classification: Option<PathBuf>,
+    /// A `threshold.config`: thresholds, suppressions and rate filters apart from the rules.
+    pub threshold_file: Option<PathBuf>,
     /// Policies by namespace and pod name; the first that fits applies.
     pub policies: Vec<PodPolicy>,
     /// Bounds.
@@ -96,6 +98,7 @@ impl Default for Settings {
             rule_sets: std::collections::BTreeMap::new(),
             vars: weir_policies::vars::Vars::default(),
             classification: None,
+            threshold_file: None,
             policies: Vec::new(),
             limits: Limits::default(),
             outputs: Outputs::default(),

@@ -34,8 +34,8 @@ mod tests;
 mod transform;
 
 pub use compile::{
-    Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,
-    RuleClass, Variables, evaluated_keywords,
+    Adjustments, Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications,
+    NoVariables, Refusal, RuleClass, Variables, evaluated_keywords,
 };
 pub use detector::{DetectCounters, Detector};
 pub use flow_state::FlowState;

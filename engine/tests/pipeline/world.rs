@@ -205,11 +205,7 @@ pub(crate) struct World {
 pub(crate) fn compile(text: &str) -> Arc<RuleSet> {
     let parsed = weir_policies::parse(text);
     assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
-    let env = CompileEnv {
-        vars: &NoVariables,
-        classifications: &NoClassifications,
-        limits: Limits::default(),
-    };
+    let env = CompileEnv::new(&NoVariables, &NoClassifications, Limits::default());
     let compiled = RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "test")), &env);
     assert!(compiled.refused.is_empty(), "{:?}", compiled.refused);
     compiled.rule_set

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weir_policies::rule::ast::{AddressExpr, PortExpr, Position};
 
+use super::Adjustments;
 use crate::detect::{Limits, RuleSet};
 
 /// What rules need to know to be compiled.
@@ -15,6 +16,25 @@ pub struct CompileEnv<'a> {
     pub classifications: &'a dyn Classifications,
     /// Limits that are built into compiled rules.
     pub limits: Limits,
+    /// What is changed of the rules from outside.
+    pub adjustments: Option<&'a Adjustments>,
+}
+
+impl<'a> CompileEnv<'a> {
+    /// Variables, classes and limits; nothing beside them.
+    #[must_use]
+    pub fn new(
+        vars: &'a dyn Variables,
+        classifications: &'a dyn Classifications,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            vars,
+            classifications,
+            limits,
+            adjustments: None,
+        }
+    }
 }
 
 /// Address and port variables by name, without the `$`.

@@ -12,7 +12,7 @@ use crate::detect::matcher::{AddressSet, Intervals};
 use crate::detect::program::{Ends, Protocol, Scan, TransportKind, Version};
 
 /// Variables within variables.
-const NESTING: usize = 32;
+pub(super) const NESTING: usize = 32;
 
 /// Compiles headers; shares equal address sets.
 pub(super) struct Headers<'a> {
@@ -164,7 +164,12 @@ fn too_deep(name: &str) -> String {
     format!("the variable `${name}` refers to itself, or variables nest deeper than {NESTING}")
 }
 
-fn addresses(expr: &AddressExpr, vars: &dyn Variables, depth: usize) -> Result<AddressSet, String> {
+/// The addresses that an expression stands for.
+pub(super) fn addresses(
+    expr: &AddressExpr,
+    vars: &dyn Variables,
+    depth: usize,
+) -> Result<AddressSet, String> {
     Ok(match expr {
         AddressExpr::Any => AddressSet::any(),
         AddressExpr::Net(address, prefix) => AddressSet::net(*address, *prefix),

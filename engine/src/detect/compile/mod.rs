@@ -3,6 +3,7 @@
 //! A rule is compiled whole or refused with the keyword in the way and the reason. Compiling is control
 //! path: it allocates freely, and panics on no rule.
 
+mod adjust;
 mod app_protocol;
 mod bytes;
 mod env;
@@ -21,6 +22,7 @@ use std::sync::{Arc, LazyLock};
 
 use weir_policies::rule::ast::Rule;
 
+pub use adjust::Adjustments;
 pub use env::{
     Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,
     RuleClass, Variables,

@@ -96,8 +96,13 @@ pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, P
     for located in &rule.settings {
         read_setting(&mut draft, located)?;
     }
-    let threshold = threshold(rule)?;
-    assemble(rule, header, draft, threshold)
+    let mut program = assemble(rule, header, draft)?;
+    program.threshold = threshold(rule, shared)?;
+    program.adjusted = shared
+        .env
+        .adjustments
+        .and_then(|adjustments| adjustments.adjusted(rule));
+    Ok(program)
 }
 
 fn read_match(
@@ -245,8 +250,11 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
     Ok(())
 }
 
-fn threshold(rule: &Rule) -> Result<Option<Threshold>, Problem> {
-    let threshold = rule.threshold.clone();
+/// The rule's threshold, or the one that is set in its place.
+fn threshold(rule: &Rule, shared: &Shared<'_>) -> Result<Option<Threshold>, Problem> {
+    let adjustments = shared.env.adjustments;
+    let instead = adjustments.and_then(|adjustments| adjustments.threshold(rule));
+    let threshold = instead.or(rule.threshold.as_ref()).cloned();
     if let Some(by) = threshold.as_ref().and_then(|rule| rule.unique_on.as_ref()) {
         let by_flow = threshold
             .as_ref()
@@ -259,12 +267,7 @@ fn threshold(rule: &Rule) -> Result<Option<Threshold>, Problem> {
     Ok(threshold)
 }
 
-fn assemble(
-    rule: &Rule,
-    header: CompiledHeader,
-    mut draft: Draft,
-    threshold: Option<Threshold>,
-) -> Result<Program, Problem> {
+fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Program, Problem> {
     let packet_bound = !draft.packet.is_empty();
     let kind = kind(&Asked {
         header: &header,
@@ -309,7 +312,8 @@ fn assemble(
         application,
         scan,
         changes: draft.changes.into_boxed_slice(),
-        threshold,
+        threshold: None,
+        adjusted: None,
         alerts: !draft.no_alert && (rule.action != Action::Pass || draft.alert),
     })
 }

@@ -1,5 +1,6 @@
 //! What a signature tests, compiled: flat, immutable, without names.
 
+mod adjusted;
 mod packet;
 mod payload;
 mod state;
@@ -11,6 +12,7 @@ use weir_policies::rule::ast::{Action, Threshold};
 use super::application::Application;
 use super::matcher::{AddressSet, Intervals};
 
+pub(super) use adjusted::{Adjusted, Suppression};
 pub(super) use packet::{
     AppProtocolTest, BitsModifier, ChecksumOf, FlowCondition, FragmentBits, IpOption, PacketTest,
     ProtocolMode, Sides, VlanLayer,
@@ -49,6 +51,8 @@ pub(in crate::detect) struct Program {
     pub(in crate::detect) threshold: Option<Threshold>,
     /// False: acts without an alert.
     pub(in crate::detect) alerts: bool,
+    /// What is changed of it from outside.
+    pub(in crate::detect) adjusted: Option<Box<Adjusted>>,
 }
 
 impl Program {

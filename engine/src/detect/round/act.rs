@@ -2,6 +2,7 @@
 
 use super::Round;
 use weir_policies::rule::ast::{Action, RejectSide, Threshold, Track};
+use weir_policies::threshold_config::RateAction;
 
 use crate::detect::program::{Kind, Program};
 use crate::detect::state::{Count, Decision, ThresholdKey, decide};
@@ -22,17 +23,44 @@ impl Round<'_> {
         if rule.track == Track::Flow {
             return self.decide_by_flow(rule, program.identity).unwrap_or(every);
         }
+        let key = self.key(program, rule.track, self.distinct(rule));
+        self.thresholds.decide(rule, &key, self.store.now)
+    }
+
+    fn key(&self, program: &Program, track: Track, distinct: Option<u16>) -> ThresholdKey {
         let packet = self.inspection.packet;
         let [outer, inner, _] = packet.vlan;
-        let key = ThresholdKey {
+        ThresholdKey {
             identity: program.identity,
-            track: rule.track,
+            track,
             source: packet.source,
             destination: packet.destination,
             vlan: [outer, inner],
-            distinct: self.distinct(rule),
+            distinct,
+        }
+    }
+
+    /// What a match asks for, and whether it raises an alert: as the signature says, unless that is changed
+    /// from outside.
+    pub(super) fn adjust(&mut self, program: &Program) -> (Action, bool) {
+        let Some(adjusted) = &program.adjusted else {
+            return (program.action, true);
         };
-        self.thresholds.decide(rule, &key, self.store.now)
+        let packet = self.inspection.packet;
+        let alerts = !adjusted.suppresses(packet.source, packet.destination);
+        let Some(filter) = &adjusted.rate else {
+            return (program.action, alerts);
+        };
+        let key = self.key(program, filter.track, None);
+        if !self.thresholds.exceeds(filter, &key, self.store.now) {
+            return (program.action, alerts);
+        }
+        match filter.new_action {
+            RateAction::Alert => (Action::Alert, alerts),
+            RateAction::Drop => (Action::Drop, alerts),
+            RateAction::Reject => (Action::Reject(RejectSide::Source), alerts),
+            RateAction::Pass => (Action::Pass, false),
+        }
     }
 
     /// The port that a threshold counts once each.
@@ -58,14 +86,16 @@ impl Round<'_> {
         }
     }
 
-    /// Applies a signature's action; true ends the round.
+    /// Applies an action; true ends the round.
     pub(super) fn act(
         &self,
-        program: &Program,
+        (program, action): (&Program, Action),
         (id, source): (SignatureId, HitSource),
         effect: &mut Effect,
     ) -> bool {
-        let reject = match program.action {
+        let reject = match action {
+            // Made a pass by its rate, it comes behind what has dropped the packet already.
+            Action::Pass if matches!(effect, Effect::Drop { .. }) => return true,
             Action::Pass => {
                 *effect = Effect::Pass {
                     scope: self.pass_scope(program, source),

@@ -69,9 +69,10 @@ impl Round<'_> {
             self.counters.matched += 1;
             apply_changes(program, &mut self.store);
             let decision = self.decide(program);
-            let weight = Weight::new(program.action, rules.signature(id).priority, id);
-            let drops = decision.act && matches!(program.action, Action::Drop | Action::Reject(_));
-            if program.alerts && decision.alert {
+            let (action, alerts) = self.adjust(program);
+            let weight = Weight::new(action, rules.signature(id).priority, id);
+            let drops = decision.act && matches!(action, Action::Drop | Action::Reject(_));
+            if program.alerts && decision.alert && alerts {
                 let hit = Hit {
                     signature: id,
                     source,
@@ -79,7 +80,7 @@ impl Round<'_> {
                 };
                 tally.push(weight, hit);
             }
-            if decision.act && self.act(program, (id, source), tally.effect) {
+            if decision.act && self.act((program, action), (id, source), tally.effect) {
                 break;
             }
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 use weir_policies::rule::ast::{Threshold, ThresholdKind, Track};
+use weir_policies::threshold_config::RateFilter;
 
 use super::bucket::Buckets;
 use crate::frame::Timestamp;
@@ -133,6 +134,29 @@ fn back_off(rule: &Threshold, state: &mut ThresholdState) -> Decision {
     }
 }
 
+/// Counts one match of a rate filter: whether the new action applies to it.
+fn exceeds(filter: &RateFilter, state: &mut ThresholdState, now: Timestamp) -> bool {
+    let seconds = |seconds: u32| u64::from(seconds).saturating_mul(SECOND);
+    let age = now.0.saturating_sub(state.start.0);
+    let active = state.next > 0;
+    if active && age < seconds(filter.timeout) {
+        return true;
+    }
+    if active || age >= seconds(filter.seconds) {
+        *state = ThresholdState::new(now);
+    }
+    state.count = state.count.saturating_add(1);
+    let exceeds = state.count > filter.count;
+    let length = if exceeds {
+        (state.start, state.next) = (now, 1);
+        filter.timeout
+    } else {
+        filter.seconds
+    };
+    state.expires = state.start.0.saturating_add(seconds(length));
+    exceeds
+}
+
 /// What a threshold is kept by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ThresholdKey {
@@ -176,6 +200,18 @@ impl Thresholds {
         let hash = self.hash(key);
         let count = self.first_of_its_value(rule, key, (hash, now));
         decide(rule, self.state(hash, now), now, count)
+    }
+
+    /// Counts one match of a rate filter: whether the new action applies to it.
+    pub(crate) fn exceeds(
+        &mut self,
+        filter: &RateFilter,
+        key: &ThresholdKey,
+        now: Timestamp,
+    ) -> bool {
+        // Apart from the threshold that the signature may have besides.
+        let hash = !self.hash(key);
+        exceeds(filter, self.state(hash, now), now)
     }
 
     fn state(&mut self, hash: u128, now: Timestamp) -> &mut ThresholdState {
@@ -253,6 +289,7 @@ pub(super) fn write_address(hasher: &mut impl Hasher, address: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_policies::threshold_config::RateAction;
 
     fn rule(kind: ThresholdKind, count: u32, seconds: u32, multiplier: u32) -> Threshold {
         Threshold {
@@ -351,6 +388,37 @@ mod tests {
             [alert(11, 1), alert(12, 1), alert(13, 2)],
             [false, false, true]
         );
+    }
+
+    #[test]
+    fn a_rate_filter_is_active_for_its_time_behind_the_match_that_exceeds_it() {
+        let filter = RateFilter {
+            track: Track::Source,
+            count: 2,
+            seconds: 10,
+            new_action: RateAction::Drop,
+            timeout: 30,
+        };
+        let mut table = Thresholds::new(64, [1, 2]);
+        let key = ThresholdKey {
+            identity: 1,
+            track: Track::Source,
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            vlan: [0; 2],
+            distinct: None,
+        };
+        let limit = rule(ThresholdKind::Limit, 1, 60, 0);
+        let mut active = |second: u64| {
+            let now = Timestamp(second * SECOND);
+            table.decide(&limit, &key, now);
+            table.exceeds(&filter, &key, now)
+        };
+        let seconds = [0, 9, 10, 11, 12, 20, 41, 42, 43, 44];
+        let expected = [
+            false, false, false, false, true, true, true, false, false, true,
+        ];
+        assert_eq!(seconds.map(&mut active), expected);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use weir_policies::vars::Vars;
 use crate::app_layer::{AppFlow, Feed, ParserPool, Window};
 use crate::decode::decode;
 use crate::detect::{
-    CompileEnv, Compiled, Detector, Effect, FlowState, FlowView, Hit, Inspection, Limits,
-    NoClassifications, RuleSet, StreamView, Variables,
+    Adjustments, CompileEnv, Compiled, Detector, Effect, FlowState, FlowView, Hit, Inspection,
+    Limits, NoClassifications, RuleSet, StreamView, Variables,
 };
 use crate::event::{FlowDirection, Volume};
 use crate::frame::{
@@ -32,6 +32,11 @@ impl Variables for TestVars {
 
 /// Compiles rule text; the parser must accept all of it.
 pub(super) fn compile(text: &str) -> Compiled {
+    compile_adjusted(text, "")
+}
+
+/// The same, with the lines of a `threshold.config`.
+fn compile_adjusted(text: &str, config: &str) -> Compiled {
     let parsed = weir_policies::parse(text);
     assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
     let mut vars = Vars::new();
@@ -40,10 +45,13 @@ pub(super) fn compile(text: &str) -> Compiled {
     vars.set_address("EXTERNAL_NET", "!$HOME_NET").unwrap();
     vars.set_port("HTTP_PORTS", "[80,8080]").unwrap();
     let vars = TestVars(vars);
+    let (entries, errors) = weir_policies::threshold_config::parse(config);
+    assert_eq!(errors, []);
+    let (adjustments, errors) = Adjustments::new(&entries, &vars);
+    assert_eq!(errors, []);
     let env = CompileEnv {
-        vars: &vars,
-        classifications: &NoClassifications,
-        limits: Limits::default(),
+        adjustments: Some(&adjustments),
+        ..CompileEnv::new(&vars, &NoClassifications, Limits::default())
     };
     RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "test.rules")), &env)
 }
@@ -89,8 +97,19 @@ impl Lab {
     }
 
     pub(super) fn with_limits(text: &str, limits: Limits) -> Self {
+        Self::with_rules(rules(text), limits)
+    }
+
+    /// With the lines of a `threshold.config`.
+    pub(super) fn adjusted(text: &str, config: &str) -> Self {
+        let compiled = compile_adjusted(text, config);
+        assert!(compiled.refused.is_empty(), "{:?}", compiled.refused);
+        Self::with_rules(compiled.rule_set, Limits::default())
+    }
+
+    fn with_rules(rules: Arc<RuleSet>, limits: Limits) -> Self {
         Self {
-            detector: Detector::new(rules(text), limits, [3, 4]),
+            detector: Detector::new(rules, limits, [3, 4]),
             flow: FlowState::default(),
             view: Some(established()),
             mode: Mode::Prevent,

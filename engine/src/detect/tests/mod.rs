@@ -1,6 +1,7 @@
 //! Detection as a whole: rule text in, hits and effects out.
 
 mod actions;
+mod adjust;
 mod header;
 mod lab;
 mod oracle;
