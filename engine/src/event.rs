@@ -97,6 +97,26 @@ pub enum FlowDirection {
     ToClient,
 }
 
+impl FlowDirection {
+    /// Both, in the order of their indices.
+    pub const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
+
+    /// Index of what is kept for each direction: 0 to the server, 1 to the client.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The direction of the answers.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::ToServer => Self::ToClient,
+            Self::ToClient => Self::ToServer,
+        }
+    }
+}
+
 /// A snapshot of the flow a record belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowSummary {

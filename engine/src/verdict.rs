@@ -51,11 +51,15 @@ pub enum DropReason {
     StreamInvalid,
     /// Out-of-order data that the reassembly memory cannot keep until it is in order.
     StreamMemcap,
+    /// A TCP flow whose beginning was not seen, and the exception policy says drop.
+    StreamMidstream,
+    /// A parser of the application layer gave the flow up, and the exception policy says drop.
+    AppLayerError,
 }
 
 impl DropReason {
     /// Every reason, in counter order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Rule,
         Self::FlowDropped,
         Self::Decode,
@@ -66,6 +70,8 @@ impl DropReason {
         Self::FlowMemcap,
         Self::StreamInvalid,
         Self::StreamMemcap,
+        Self::StreamMidstream,
+        Self::AppLayerError,
     ];
 
     /// Stable name, lower case with underscores.
@@ -82,6 +88,8 @@ impl DropReason {
             Self::FlowMemcap => "flow_memcap",
             Self::StreamInvalid => "stream_invalid",
             Self::StreamMemcap => "stream_memcap",
+            Self::StreamMidstream => "stream_midstream",
+            Self::AppLayerError => "applayer_error",
         }
     }
 }

@@ -107,7 +107,7 @@ fn inspect(detector: &mut Detector, flow: &mut FlowState, window: &[u8], fresh: 
             eof: false,
         }),
         app: None,
-        again: false,
+        extent: weir_engine::detect::Extent::Packet,
         events: &[],
     };
     let hits = detector.inspect(&inspection, Some(flow)).hits().len();

@@ -37,7 +37,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         log::warn!("not applied: {finding}");
     }
     let mut output = EveOutput::open(&args.eve)?;
-    let summary = replay::run(args, loaded.sets, &mut output);
+    let summary = replay::run(args, loaded.sets, &mut output)
+        .context("check --exception-policy and its kin")?;
     output
         .finish()
         .with_context(|| format!("cannot write events to {}", args.eve))?;

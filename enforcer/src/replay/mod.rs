@@ -22,7 +22,9 @@ use weir_engine::event::Output;
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
 };
-use weir_engine::pipeline::{Engine, EngineConfig, RuleSets};
+use weir_engine::pipeline::{
+    Engine, EngineConfig, ExceptionPolicies, ExceptionPolicy, ImpossiblePolicy, RuleSets,
+};
 use weir_engine::verdict::Verdict;
 
 use capture_file::{CaptureError, CaptureFile, Record};
@@ -60,6 +62,16 @@ pub struct ReplayArgs {
     /// Follow TCP flows of which the capture has one direction only.
     #[arg(long)]
     pub async_oneside: bool,
+    /// What befalls traffic that cannot be followed: auto, ignore, drop-packet, drop-flow, reject, bypass,
+    /// pass-packet or pass-flow. `auto`: prevent mode drops, detect mode ignores.
+    #[arg(long, value_parser = policy, default_value = "auto", value_name = "POLICY")]
+    pub exception_policy: ExceptionPolicy,
+    /// The same for TCP flows whose beginning is not in the capture; left out: as --exception-policy.
+    #[arg(long, value_parser = policy, value_name = "POLICY")]
+    pub midstream_policy: Option<ExceptionPolicy>,
+    /// The same for flows that a parser of the application layer gave up.
+    #[arg(long, value_parser = policy, value_name = "POLICY")]
+    pub app_layer_error_policy: Option<ExceptionPolicy>,
     /// Where EVE JSON goes: a file, or - for standard output.
     #[arg(long, value_name = "FILE|-", default_value = "-")]
     pub eve: String,
@@ -124,22 +136,54 @@ impl ReplaySummary {
     }
 }
 
+/// The exception policy of that name.
+fn policy(name: &str) -> Result<ExceptionPolicy, String> {
+    ExceptionPolicy::from_name(name).ok_or_else(|| {
+        let known = ExceptionPolicy::ALL.map(|(name, _)| name);
+        format!("not an exception policy; known are {}", known.join(", "))
+    })
+}
+
 /// The engine's settings for a replay.
-#[must_use]
-pub fn engine_config(args: &ReplayArgs) -> EngineConfig {
-    EngineConfig {
+///
+/// # Errors
+///
+/// When an exception policy is not possible where it is asked for.
+pub fn engine_config(args: &ReplayArgs) -> Result<EngineConfig, ImpossiblePolicy> {
+    let mut exceptions = ExceptionPolicies::all(args.exception_policy);
+    if args.midstream && args.exception_policy != ExceptionPolicy::PassFlow {
+        // Nothing is amiss with a flow that is picked up as asked.
+        exceptions.midstream = ExceptionPolicy::Auto;
+    }
+    if let Some(policy) = args.midstream_policy {
+        exceptions.midstream = policy;
+    }
+    if let Some(policy) = args.app_layer_error_policy {
+        exceptions.app_layer_error = policy;
+    }
+    exceptions.check(args.midstream)?;
+    Ok(EngineConfig {
         ignore_checksums: args.checksums == Checksums::Ignore,
         midstream: args.midstream,
         async_oneside: args.async_oneside,
+        exceptions,
         ..EngineConfig::default()
-    }
+    })
 }
 
 /// Replays the captures that `args` names against `rules`. Reports go to `output`. A file that cannot be
 /// read (further) does not keep the others from being read; the summary tells.
-pub fn run(args: &ReplayArgs, rules: RuleSets, output: &mut dyn Output) -> ReplaySummary {
+///
+/// # Errors
+///
+/// When the settings contradict each other.
+pub fn run(
+    args: &ReplayArgs,
+    rules: RuleSets,
+    output: &mut dyn Output,
+) -> Result<ReplaySummary, ImpossiblePolicy> {
     let mut replay = Replay {
-        engine: Engine::new(engine_config(args), rules, SEED),
+        engine: Engine::new(engine_config(args)?, rules, SEED),
         mode: match args.mode {
             ReplayMode::Detect => Mode::Detect,
             ReplayMode::Prevent => Mode::Prevent,
@@ -155,7 +199,7 @@ pub fn run(args: &ReplayArgs, rules: RuleSets, output: &mut dyn Output) -> Repla
         }
     }
     replay.engine.finish(replay.now, output);
-    replay.summary
+    Ok(replay.summary)
 }
 
 struct Replay {

@@ -149,6 +149,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
     let mut config = EngineConfig {
         midstream: settings.midstream,
         async_oneside: settings.async_oneside,
+        exceptions: settings.exception_policies.policies(),
         ..EngineConfig::inline()
     };
     let usize_of = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);

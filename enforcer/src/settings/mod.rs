@@ -4,6 +4,7 @@
 //! Flags override (see [`crate::cli`]). `weir.yaml` at the top of the repository documents each key.
 
 mod eve;
+mod exceptions;
 mod limits;
 pub mod pattern;
 
@@ -14,6 +15,7 @@ use weir_datapath::layout::DEFAULT_RUN_DIR;
 use weir_datapath::policy::Mode;
 
 pub use eve::{Eve, EveTarget, EventType};
+pub use exceptions::Exceptions;
 pub use limits::Limits;
 
 /// Read unless `--config` names another; may be absent.
@@ -39,6 +41,8 @@ pub struct Settings {
     pub midstream: bool,
     /// Follow TCP flows of which only one half crosses the node's pods.
     pub async_oneside: bool,
+    /// What befalls traffic that cannot be followed.
+    pub exception_policies: Exceptions,
     /// Load the rules that weir ships.
     pub shipped_rules: bool,
     /// Files of the default rule set; `*` and `?` stand for parts of a name.
@@ -93,6 +97,7 @@ impl Default for Settings {
             mode: None,
             midstream: true,
             async_oneside: true,
+            exception_policies: Exceptions::default(),
             shipped_rules: true,
             rule_files: Vec::new(),
             rule_sets: std::collections::BTreeMap::new(),
@@ -188,6 +193,7 @@ impl Settings {
             );
         }
         self.unknown_rule_set()
+            .or_else(|| self.exception_policies.problem(self.midstream))
             .or_else(|| self.limits.problem())
             .or_else(|| self.outputs.eve.problem())
     }
@@ -294,6 +300,7 @@ mod tests {
             ("outputs: {eve: {to: file}}", "path"),
             ("outputs: {eve: {to: stdout, path: /x}}", "path"),
             ("mode: off", "mode"),
+            ("exceptionPolicies: {midstream: drop-flow}", "midstream"),
             ("policies: [{ruleSets: [web]}]", "web"),
         ] {
             let problem = parse(text).unwrap().problem();
@@ -307,5 +314,7 @@ mod tests {
         let settings = Settings::load(Some(&path)).unwrap();
         assert_eq!(settings.limits, Limits::default());
         assert_eq!(settings.midstream, Settings::default().midstream);
+        let exceptions = settings.exception_policies;
+        assert_eq!(exceptions, Exceptions::default());
     }
 }

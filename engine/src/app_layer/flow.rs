@@ -24,6 +24,8 @@ pub struct AppFlow {
     heard: [bool; 2],
     /// The protocol that the flow began with, where it changed over to another.
     original: Option<ProtocolId>,
+    /// The parser gave up, and nobody asked yet.
+    failed: bool,
 }
 
 /// Bytes that a parser left.
@@ -173,7 +175,7 @@ impl AppFlow {
             let Unread::Upgraded(bytes) = unread else {
                 break;
             };
-            let side = index(feed.direction);
+            let side = feed.direction.index();
             self.base[side] = feed.window.end().saturating_sub(bytes as u64);
             self.base[1 - side] = feed.other.end();
             self.taken = self.base;
@@ -196,6 +198,12 @@ impl AppFlow {
         }
     }
 
+    /// Whether the parser gave up on what it was fed since this was last asked.
+    #[must_use]
+    pub fn take_failure(&mut self) -> bool {
+        std::mem::take(&mut self.failed)
+    }
+
     /// True when a parser has taken bytes of this flow.
     #[must_use]
     pub fn has_parser(&self) -> bool {
@@ -213,7 +221,7 @@ impl AppFlow {
         let State::Probing(probing) = &mut self.state else {
             return Unread::Nothing;
         };
-        let side = index(feed.direction);
+        let side = feed.direction.index();
         let window = if feed.datagram {
             Some(feed.window)
         } else {
@@ -232,7 +240,7 @@ impl AppFlow {
                     .from(self.base[1 - side])
                     .filter(|_| !feed.datagram);
                 let earlier = Feed {
-                    direction: opposite(feed.direction),
+                    direction: feed.direction.opposite(),
                     eof: false,
                     ..*feed
                 };
@@ -249,7 +257,7 @@ impl AppFlow {
         if feed.datagram {
             return self.parse(feed, feed.window, pool);
         }
-        let taken = self.taken[index(feed.direction)];
+        let taken = self.taken[feed.direction.index()];
         let fresh = feed.window.offset + feed.fresh_from as u64;
         if fresh > taken {
             self.gap(feed.direction, fresh - taken, pool);
@@ -263,7 +271,7 @@ impl AppFlow {
         let State::Parsing(_, parser) = &mut self.state else {
             return Unread::Nothing;
         };
-        self.heard[index(feed.direction)] |= !window.bytes.is_empty();
+        self.heard[feed.direction.index()] |= !window.bytes.is_empty();
         if window.bytes.is_empty() && !feed.eof {
             return Unread::Nothing;
         }
@@ -280,7 +288,7 @@ impl AppFlow {
             Unread::Upgraded(bytes) | Unread::Full(bytes) => bytes as u64,
         };
         if !feed.datagram {
-            self.taken[index(feed.direction)] = window.end().saturating_sub(left);
+            self.taken[feed.direction.index()] = window.end().saturating_sub(left);
         }
         unread
     }
@@ -288,7 +296,7 @@ impl AppFlow {
     /// Bytes of `direction` are missing.
     fn gap(&mut self, direction: FlowDirection, missing: u64, pool: &mut ParserPool) {
         match &mut self.state {
-            State::Probing(probing) => probing.given_up[index(direction)] = true,
+            State::Probing(probing) => probing.given_up[direction.index()] = true,
             State::Parsing(_, parser) => {
                 let status = parser.gap(direction, missing);
                 let _ = self.follow(status, pool);
@@ -302,6 +310,7 @@ impl AppFlow {
             Status::Continue => Unread::Nothing,
             Status::Full { unread } => Unread::Full(unread),
             Status::Opaque | Status::Failed => {
+                self.failed |= matches!(status, Status::Failed);
                 self.give_up();
                 Unread::Nothing
             }
@@ -330,7 +339,7 @@ impl AppFlow {
         };
         parser.inspected(direction);
         let complete = |transaction: &dyn Transaction| {
-            [FlowDirection::ToServer, FlowDirection::ToClient]
+            FlowDirection::BOTH
                 .into_iter()
                 .all(|side| transaction.progress(side) >= protocol.protocol().complete(side))
         };
@@ -377,7 +386,7 @@ impl Probing {
     /// Asks the protocols that are not ruled out yet about the start of a direction; `None`: it is not at
     /// hand. Each datagram is asked about anew, since a sender may send some that mean nothing first.
     fn look(&mut self, feed: &Feed<'_>, start: Option<&[u8]>, limit: usize) -> Recognition {
-        let side = index(feed.direction);
+        let side = feed.direction.index();
         let start = start.filter(|_| !self.given_up[side]);
         let mut more = false;
         for (bit, id) in ProtocolId::all().enumerate() {
@@ -431,7 +440,7 @@ impl<'a> AppView<'a> {
     #[must_use]
     pub fn recognised_by(&self, direction: FlowDirection) -> Recognition {
         match self.recognition() {
-            Recognition::Known(_) if !self.flow.heard[index(direction)] => Recognition::Pending,
+            Recognition::Known(_) if !self.flow.heard[direction.index()] => Recognition::Pending,
             recognition => recognition,
         }
     }
@@ -468,20 +477,6 @@ fn carries(transports: Transports, feed: &Feed<'_>) -> bool {
         Transports::Tcp => !feed.datagram,
         Transports::Udp => feed.datagram,
         Transports::Both => true,
-    }
-}
-
-fn index(direction: FlowDirection) -> usize {
-    match direction {
-        FlowDirection::ToServer => 0,
-        FlowDirection::ToClient => 1,
-    }
-}
-
-fn opposite(direction: FlowDirection) -> FlowDirection {
-    match direction {
-        FlowDirection::ToServer => FlowDirection::ToClient,
-        FlowDirection::ToClient => FlowDirection::ToServer,
     }
 }
 

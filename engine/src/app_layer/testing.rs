@@ -111,7 +111,7 @@ impl Default for Line {
 
 impl Parser for ChatParser {
     fn parse(&mut self, input: &Input<'_>) -> Status {
-        let side = usize::from(input.direction == FlowDirection::ToClient);
+        let side = input.direction.index();
         for (at, &byte) in input.bytes.iter().enumerate() {
             if byte != b'\n' {
                 self.partial[side].push(byte);

@@ -52,6 +52,11 @@ impl FlowState {
         self.passed
     }
 
+    /// Takes the flow out of inspection.
+    pub fn pass(&mut self) {
+        self.passed = true;
+    }
+
     /// True once a signature asked that records of the flow's transactions hold all there is
     /// (`tls.store`).
     #[must_use]

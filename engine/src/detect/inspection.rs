@@ -22,12 +22,23 @@ pub struct Inspection<'a> {
     /// The flow's application layer, the bytes of this packet taken in; `None` where the packet belongs to
     /// no flow.
     pub app: Option<AppView<'a>>,
-    /// Whether the packet was inspected before: it brought more transactions than could be held at once,
-    /// and only they are of interest now.
-    pub again: bool,
+    /// What of it is of interest.
+    pub extent: Extent,
     /// Full names of the decode and stream events it raised, as `decode-event` and `stream-event`
     /// write them with their prefix: `decoder.ipv4.pkt_too_small`, `stream.pkt_invalid_ack`.
     pub events: &'a [&'static str],
+}
+
+/// What of a packet is inspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Packet,
+    /// The stream's bytes and transactions: the packet only stands for its flow and direction.
+    Stream,
+    /// Transactions: the rest was inspected before (it brought more than could be held at once).
+    Transactions,
 }
 
 /// What signatures ask of a flow, as it is with this packet counted in.

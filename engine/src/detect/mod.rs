@@ -39,7 +39,7 @@ pub use compile::{
 };
 pub use detector::{DetectCounters, Detector};
 pub use flow_state::FlowState;
-pub use inspection::{FlowView, Inspection, StreamView};
+pub use inspection::{Extent, FlowView, Inspection, StreamView};
 pub use limits::Limits;
 pub use outcome::{Effect, Hit, HitSource, Outcome, Scope};
 pub use ruleset::RuleSet;

@@ -27,6 +27,15 @@ impl Side {
         }
     }
 
+    /// The end that sends in `direction`, given the end that opened the flow.
+    #[must_use]
+    pub fn sending(direction: FlowDirection, client: Self) -> Self {
+        match direction {
+            FlowDirection::ToServer => client,
+            FlowDirection::ToClient => client.other(),
+        }
+    }
+
     /// Direction of a packet from this end, given the end that opened the flow.
     #[must_use]
     pub fn direction(self, client: Self) -> FlowDirection {

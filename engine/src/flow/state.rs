@@ -3,8 +3,9 @@
 use crate::app_layer::AppFlow;
 use crate::detect::FlowState;
 use crate::event::{Ends, FlowDirection, FlowEnd, FlowSummary, Volume};
-use crate::frame::{AttachmentId, FrameMeta, Timestamp};
+use crate::frame::{AttachmentId, FrameMeta, Mode, RuleSetId, Timestamp};
 use crate::stream::Tcp;
+use crate::verdict::DropReason;
 
 use super::key::{FlowKey, Side};
 
@@ -71,12 +72,17 @@ pub struct Flow {
     volumes: [Volume; 2],
     icmp: Option<(u8, u8)>,
     attachments: [AttachmentId; 2],
+    policy: (Mode, RuleSetId),
     /// How far it has come.
     pub phase: Phase,
     /// A signature alerted on it.
     pub alerted: bool,
     /// Frames of it were dropped.
     pub dropped: bool,
+    /// Why an exception policy dropped the rest of it.
+    pub given_up: Option<DropReason>,
+    /// An exception policy took it out of tracking.
+    pub bypassed: bool,
     /// What detection remembers.
     pub detect: FlowState,
     /// TCP tracking.
@@ -96,9 +102,12 @@ impl Flow {
             volumes: [Volume::default(); 2],
             icmp: None,
             attachments: [AttachmentId::default(); 2],
+            policy: Default::default(),
             phase: Phase::New,
             alerted: false,
             dropped: false,
+            given_up: None,
+            bypassed: false,
             detect: FlowState::default(),
             tcp: Tcp::default(),
             app: AppFlow::default(),
@@ -118,6 +127,8 @@ impl Flow {
         self.phase = Phase::New;
         self.alerted = false;
         self.dropped = false;
+        self.given_up = None;
+        self.bypassed = false;
         self.detect.clear();
         self.tcp = Tcp::default();
         self.app = AppFlow::default();
@@ -150,10 +161,11 @@ impl Flow {
     /// Counts a packet in. `segments` is the number of wire packets it stands for.
     pub fn count(&mut self, direction: FlowDirection, segments: u64, bytes: u64, meta: &FrameMeta) {
         self.last = self.last.max(meta.at);
-        let volume = &mut self.volumes[direction as usize];
+        let volume = &mut self.volumes[direction.index()];
         volume.packets += segments;
         volume.bytes += bytes;
-        self.attachments[direction as usize] = meta.attachment;
+        self.attachments[direction.index()] = meta.attachment;
+        self.policy = (meta.mode, meta.rules);
     }
 
     /// Remembers type and code of an ICMP flow's first packet.
@@ -194,6 +206,12 @@ impl Flow {
     #[must_use]
     pub fn attachments(&self) -> [AttachmentId; 2] {
         self.attachments
+    }
+
+    /// How its latest frame was judged, and by which rules.
+    #[must_use]
+    pub fn policy(&self) -> (Mode, RuleSetId) {
+        self.policy
     }
 
     /// The record of its end.

@@ -48,37 +48,49 @@ pub(super) fn feed<'a>(
     (direction, meta): (FlowDirection, &FrameMeta),
     (window, server_port): (usize, u16),
 ) -> Option<Feed<'a>> {
-    let feed = Feed {
-        direction,
-        window: Window::default(),
-        fresh_from: 0,
-        other: Window::default(),
-        eof: false,
-        datagram: false,
-        server_port,
-        at: meta.at,
-    };
     match packet.transport {
         Transport::Udp { .. } => Some(Feed {
+            direction,
             window: Window {
                 offset: 0,
                 bytes: packet.payload(),
             },
+            fresh_from: 0,
+            other: Window::default(),
+            eof: false,
             datagram: true,
-            ..feed
+            server_port,
+            at: meta.at,
         }),
         Transport::Tcp(_) => {
             let stream = stream.filter(|view| view.fresh_from < view.bytes.len() || view.eof)?;
-            let other = tcp.view(opposite(direction), window);
-            Some(Feed {
-                window: part(&stream),
-                fresh_from: stream.fresh_from,
-                other: part(&other),
-                eof: stream.eof,
-                ..feed
-            })
+            let brings = (tcp, stream);
+            Some(feed_stream(
+                brings,
+                (direction, meta),
+                (window, server_port),
+            ))
         }
         _ => None,
+    }
+}
+
+/// What fresh bytes of a stream, or its end, bring to the application layer.
+pub(super) fn feed_stream<'a>(
+    (tcp, stream): (&'a Tcp, StreamView<'a>),
+    (direction, meta): (FlowDirection, &FrameMeta),
+    (window, server_port): (usize, u16),
+) -> Feed<'a> {
+    let other = tcp.view(direction.opposite(), window);
+    Feed {
+        direction,
+        window: part(&stream),
+        fresh_from: stream.fresh_from,
+        other: part(&other),
+        eof: stream.eof,
+        datagram: false,
+        server_port,
+        at: meta.at,
     }
 }
 
@@ -86,13 +98,6 @@ fn part<'a>(view: &StreamView<'a>) -> Window<'a> {
     Window {
         offset: view.window_offset,
         bytes: view.bytes,
-    }
-}
-
-fn opposite(direction: FlowDirection) -> FlowDirection {
-    match direction {
-        FlowDirection::ToServer => FlowDirection::ToClient,
-        FlowDirection::ToClient => FlowDirection::ToServer,
     }
 }
 

@@ -6,6 +6,8 @@ use crate::detect::Limits as DetectLimits;
 use crate::flow::FlowLimits;
 use crate::stream::{StreamLimits, UrgentPolicy};
 
+use super::ExceptionPolicies;
+
 /// How an engine judges traffic, and its bounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineConfig {
@@ -18,6 +20,8 @@ pub struct EngineConfig {
     pub async_oneside: bool,
     /// What to do with urgent data.
     pub urgent: UrgentPolicy,
+    /// What befalls traffic that cannot be followed.
+    pub exceptions: ExceptionPolicies,
     /// Bounds of the fragment table.
     pub defrag: DefragLimits,
     /// Bounds of the flow table.
@@ -37,6 +41,7 @@ impl EngineConfig {
         Self {
             midstream: true,
             async_oneside: true,
+            exceptions: ExceptionPolicies::inline(),
             ..Self::default()
         }
     }

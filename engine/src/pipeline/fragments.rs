@@ -8,6 +8,7 @@ use crate::packet::Packet;
 use crate::verdict::DropReason;
 
 use super::Engine;
+use super::exception::Exception;
 use super::frames::Source;
 use super::report;
 use super::ruling::{Condemned, Fate};
@@ -40,9 +41,16 @@ impl Engine {
                 (Some(accepted), Tracked::default())
             }
         };
-        if let Some(Accepted::Refused { reason, event }) = &accepted {
-            let detail = event.map(crate::decode::DecodeEvent::name);
-            tracked.refused = Some(Condemned::new(*reason, detail));
+        match &accepted {
+            Some(Accepted::Refused {
+                reason: DropReason::FragmentMemcap,
+                ..
+            }) => tracked.refused = self.except(Exception::DefragMemcap, (None, meta)),
+            Some(Accepted::Refused { reason, event }) => {
+                let detail = event.map(crate::decode::DecodeEvent::name);
+                tracked.refused = Some(Condemned::new(*reason, detail));
+            }
+            _ => {}
         }
         let headers = Packet {
             payload_start: packet.payload_end,

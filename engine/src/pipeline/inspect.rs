@@ -1,14 +1,16 @@
 //! Detection stage of one packet, and what follows from it.
 
-use crate::detect::{FlowView, Inspection};
-use crate::event::{FlowDirection, Output};
+use crate::detect::Extent;
+use crate::event::Output;
 use crate::flow::{Class, Flow};
 use crate::frame::{FrameMeta, Mode};
 use crate::packet::Packet;
 
 use super::Engine;
 use super::application;
-use super::report::{self, Scene};
+use super::exception::Exception;
+use super::look::{Look, Shown};
+use super::report;
 use super::ruling::{Condemned, Culprit, Ruling};
 use super::tracking::Tracked;
 
@@ -23,6 +25,7 @@ impl Engine {
     ) -> Ruling {
         let ruling = match self.already_dropped(meta, &tracked) {
             Some(condemned) => Some(condemned),
+            None if tracked.uninspected => tracked.refused.take(),
             None => self.detect(packet, meta, &mut tracked, output),
         };
         let dropped = ruling.is_some();
@@ -38,11 +41,18 @@ impl Engine {
         ruling
     }
 
-    /// A flow that a signature ended is dropped uninspected. Nothing ends a flow in detect mode.
+    /// A flow that a signature or an exception policy ended is dropped uninspected. Nothing ends a flow
+    /// in detect mode.
     fn already_dropped(&self, meta: &FrameMeta, tracked: &Tracked) -> Ruling {
         let (index, _) = tracked.flow?;
-        let signature = self.flows.get(index)?.detect.dropped_by()?;
-        (meta.mode == Mode::Prevent).then(|| Condemned::by_flow(signature))
+        let flow = self.flows.get(index)?;
+        if meta.mode == Mode::Detect {
+            return None;
+        }
+        let by_signature = flow.detect.dropped_by().map(Condemned::by_flow);
+        // The packet that the policy was applied to says so itself.
+        let given_up = flow.given_up.filter(|_| !tracked.uninspected);
+        by_signature.or_else(|| given_up.map(Condemned::by_exception))
     }
 
     /// Feeds the application layer and asks the signatures, again as long as the packet brings more
@@ -57,94 +67,113 @@ impl Engine {
         let mut names = std::mem::take(&mut self.event_names);
         names.clear();
         self.raise_events(packet, tracked, &mut names);
-        let mut ruling = None;
-        let mut again = false;
+        let mut extent = Extent::Packet;
+        let mut ruling;
         loop {
-            let unread = self.inspect_once(
-                (packet, meta),
-                tracked,
-                (&names, again),
-                (&mut ruling, output),
-            );
+            let unread = self.feed(packet, meta, tracked);
+            self.note_failure(meta, tracked);
+            ruling = self.look((packet, meta), tracked, (&names, extent), output);
             if unread == 0 || ruling.is_some() {
                 break;
             }
-            again = true;
+            extent = Extent::Transactions;
         }
         self.event_names = names;
-        ruling
+        ruling.or_else(|| self.look_at_the_rest(meta, tracked, output))
     }
 
-    /// One round of it; returns how many bytes the application layer has left.
-    fn inspect_once(
+    /// Hands what the packet brings to the application layer; returns how many bytes that has left.
+    fn feed(&mut self, packet: &Packet<'_>, meta: &FrameMeta, tracked: &mut Tracked) -> usize {
+        let window = self.config.stream.window;
+        let Some((index, direction)) = tracked.flow else {
+            return 0;
+        };
+        let Some(flow) = self.flows.get_mut(index) else {
+            return 0;
+        };
+        let wanted = tracked.refused.is_none() || Self::is_inspected_corrupt(packet, meta);
+        if !wanted || !flow.app.wants_bytes() {
+            return 0;
+        }
+        let server_port = flow.key().endpoint(flow.client.other()).port;
+        let stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
+        let brings = (&flow.tcp, stream);
+        let ends = (window, server_port);
+        let Some(feed) = application::feed(packet, brings, (direction, meta), ends) else {
+            return 0;
+        };
+        let unread = flow.app.feed(&feed, &mut self.parsers);
+        tracked.parsed = flow.app.has_parser();
+        unread
+    }
+
+    /// Asks the exception policy about a parser that gave the flow up.
+    fn note_failure(&mut self, meta: &FrameMeta, tracked: &mut Tracked) {
+        let Some((index, _)) = tracked.flow else {
+            return;
+        };
+        let flow = self.flows.get_mut(index);
+        if flow.is_some_and(|flow| flow.app.take_failure()) {
+            let refused = self.except(Exception::AppLayerError, (Some(index), meta));
+            tracked.refused = tracked.refused.take().or(refused);
+        }
+    }
+
+    /// Asks the signatures about the packet and what it brought.
+    fn look(
         &mut self,
         (packet, meta): (&Packet<'_>, &FrameMeta),
         tracked: &mut Tracked,
-        (events, again): (&[&'static str], bool),
-        (ruling, output): (&mut Ruling, &mut dyn Output),
-    ) -> usize {
-        let window = self.config.stream.window;
-        let found = tracked.flow;
-        let mut flow = found.and_then(|(index, _)| self.flows.get_mut(index));
-        let direction = found.map(|(_, direction)| direction);
-        let view = flow
-            .as_ref()
-            .zip(direction)
-            .map(|(flow, direction)| flow_view(flow, direction));
-        let mut unread = 0;
-        let (mut stream, mut state, mut app) = (None, None, None);
-        if let (Some(flow), Some(direction)) = (flow.as_deref_mut(), direction) {
-            let server_port = flow.key().endpoint(flow.client.other()).port;
-            stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
-            let brings = (&flow.tcp, stream);
-            if flow.app.wants_bytes()
-                && (tracked.refused.is_none() || Self::is_inspected_corrupt(packet, meta))
-                && let Some(feed) =
-                    application::feed(packet, brings, (direction, meta), (window, server_port))
-            {
-                unread = flow.app.feed(&feed, &mut self.parsers);
-                tracked.parsed = flow.app.has_parser();
-            }
-            state = Some(&mut flow.detect);
-            app = Some(flow.app.view());
-        }
-        let app_proto = app.as_ref().and_then(|app| app.name());
-        let inspection = Inspection {
+        (events, extent): (&[&'static str], Extent),
+        output: &mut dyn Output,
+    ) -> Ruling {
+        let look = Look {
             packet,
             meta,
-            flow: view,
-            stream,
-            app,
-            again,
+            direction: tracked.flow.map(|(_, direction)| direction),
+            shown: if tracked.in_stream {
+                Shown::Fresh
+            } else {
+                Shown::Nothing
+            },
+            extent,
             events,
+            window: self.config.stream.window,
         };
-        let outcome = self
-            .detectors
-            .get_mut(meta.rules)
-            .inspect(&inspection, state);
-        *ruling = Condemned::by_rules(outcome).or_else(|| tracked.refused.take());
-        let alerted = !outcome.hits().is_empty();
-        if alerted {
-            let flow = flow.as_deref();
-            let scene = Scene {
-                packet,
-                meta,
-                flow: flow.map(Flow::summary),
-                direction,
-                stream: flow
-                    .zip(direction)
-                    .filter(|_| tracked.in_stream)
-                    .map(|(flow, direction)| flow.tcp.view(direction, window)),
-                app_proto,
-                condemned: ruling.is_some(),
-            };
-            scene.alert(outcome, output);
-        }
-        if let (Some(flow), Some(direction)) = (flow, direction) {
-            flow.alerted |= alerted;
+        let mut flow = tracked
+            .flow
+            .and_then(|(index, _)| self.flows.get_mut(index));
+        let refused = tracked.refused.take();
+        let ruling = look.take(&mut self.detectors, flow.as_deref_mut(), refused, output);
+        if let (Some(flow), Some(direction)) = (flow, look.direction) {
             application::settle(flow, direction, meta.at, output);
         }
-        unread
+        ruling
+    }
+
+    /// Looks at bytes of the flow that the packet did not bring, but made certain: those beyond a hole.
+    fn look_at_the_rest(
+        &mut self,
+        meta: &FrameMeta,
+        tracked: &Tracked,
+        output: &mut dyn Output,
+    ) -> Ruling {
+        let (index, direction) = tracked.flow?;
+        if !tracked.uncovered && !tracked.reset {
+            return None;
+        }
+        let (mut rest, flows) = self.rest();
+        let flow = flows.get_mut(index)?;
+        if tracked.uncovered {
+            let ruling = rest.uncovered(flow, direction.opposite(), meta, output);
+            if ruling.is_some() {
+                return ruling;
+            }
+        }
+        if tracked.reset {
+            return rest.islands(flow, meta, output);
+        }
+        None
     }
 
     /// Counts the packet's events and gives their names.
@@ -184,7 +213,8 @@ impl Engine {
             );
         }
         flow.dropped |= dropped && meta.mode == Mode::Prevent;
-        let ended = flow.detect.dropped_by().is_some() && meta.mode == Mode::Prevent;
+        let ended = (flow.detect.dropped_by().is_some() || flow.given_up.is_some())
+            && meta.mode == Mode::Prevent;
         let class = if ended {
             Class::Dropped
         } else {
@@ -196,22 +226,5 @@ impl Engine {
         let holds = flow.tcp.holds_memory();
         self.flows.touch(index, class);
         self.flows.touch_buffers(index, holds);
-    }
-}
-
-fn flow_view(flow: &Flow, direction: FlowDirection) -> FlowView {
-    let [to_server, to_client] = flow.volumes();
-    let tcp = flow.key().protocol() == 6;
-    FlowView {
-        direction,
-        established: if tcp {
-            flow.tcp.established()
-        } else {
-            flow.both_sides_seen()
-        },
-        start: flow.start(),
-        to_server,
-        to_client,
-        stream_bytes: flow.tcp.stream_bytes(),
     }
 }

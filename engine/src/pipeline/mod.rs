@@ -3,10 +3,13 @@
 mod application;
 mod config;
 mod detectors;
+mod exception;
 mod fragments;
 mod frames;
 mod inspect;
+mod look;
 mod report;
+mod rest;
 mod rewrite;
 mod ruling;
 mod tracking;
@@ -14,6 +17,7 @@ mod tracking;
 use std::sync::Arc;
 
 pub use config::EngineConfig;
+pub use exception::{ExceptionPolicies, ExceptionPolicy, ImpossiblePolicy};
 
 use crate::app_layer::ParserPool;
 use crate::counters::Counters;
@@ -29,7 +33,6 @@ use crate::verdict::Verdict;
 use detectors::Detectors;
 use fragments::discard;
 use ruling::Culprit;
-use tracking::end_flow;
 
 /// Flows ended on the way, at most, each time that a second of the frames' clock has passed.
 const EXPIRE_ON_THE_WAY: usize = 256;
@@ -158,9 +161,8 @@ impl Engine {
         let frames = &mut self.counters.frames;
         self.defrag
             .clear(&mut |discarded| discard(&discarded, frames, output));
-        let stores = (&mut self.memory, &mut self.parsers);
-        self.flows
-            .clear(&mut |flow, reason| end_flow(flow, (reason, now), (stores.0, stores.1), output));
+        let (mut rest, flows) = self.rest();
+        flows.clear(&mut |flow, reason| rest.end(flow, (reason, now), output));
         self.finish_frame();
     }
 
@@ -194,9 +196,9 @@ impl Engine {
         let frames = &mut self.counters.frames;
         self.defrag
             .advance(now, &mut |discarded| discard(&discarded, frames, output));
-        let stores = (&mut self.memory, &mut self.parsers);
-        let gone = self.flows.expire(now, batch, &mut |flow, reason| {
-            end_flow(flow, (reason, now), (stores.0, stores.1), output);
+        let (mut rest, flows) = self.rest();
+        let gone = flows.expire(now, batch, &mut |flow, reason| {
+            rest.end(flow, (reason, now), output);
         });
         self.counters.flows.timed_out += gone as u64;
         self.finish_frame();

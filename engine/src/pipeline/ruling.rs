@@ -50,6 +50,11 @@ impl Condemned {
         })
     }
 
+    /// The rest of a flow that an exception policy gave up.
+    pub(super) fn by_exception(reason: DropReason) -> Self {
+        Self::new(DropReason::FlowDropped, Some(reason.name()))
+    }
+
     pub(super) fn by_flow(signature: &Arc<Signature>) -> Self {
         Self {
             signature: Some(Arc::clone(signature)),

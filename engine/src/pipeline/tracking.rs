@@ -1,18 +1,16 @@
 //! Flow and stream stage of one packet: which flow it belongs to and what it is to its stream.
 
-use crate::app_layer::ParserPool;
 use crate::event::{FlowDirection, Output};
-use crate::flow::{self, EndReason, Flow, FlowIndex, FlowKey, Insertion, Side};
+use crate::flow::{self, EndReason, FlowIndex, FlowKey, Insertion, Side};
 use crate::frame::{FrameMeta, Mode, Timestamp};
 use crate::packet::{Packet, TcpHeader, Transport};
 use crate::stream::{
-    Admission, Arrival, Delivery, Pickup, Segment, StreamEvent, StreamEvents, StreamMemory,
-    UrgentPolicy, flags,
+    Admission, Arrival, Delivery, Pickup, Segment, StreamEvent, StreamEvents, UrgentPolicy, flags,
 };
 use crate::verdict::DropReason;
 
 use super::Engine;
-use super::application;
+use super::exception::Exception;
 use super::ruling::Condemned;
 
 /// Flows asked for their windows before a segment is given up for lack of memory.
@@ -33,6 +31,12 @@ pub(super) struct Tracked {
     pub(super) urgent: bool,
     /// The application layer has taken its bytes.
     pub(super) parsed: bool,
+    /// It uncovered bytes of the other direction, beyond a hole.
+    pub(super) uncovered: bool,
+    /// It seems to have ended the flow by a reset.
+    pub(super) reset: bool,
+    /// An exception policy says that it is not to be inspected.
+    pub(super) uninspected: bool,
     /// Why it must not be delivered.
     pub(super) refused: Option<Condemned>,
 }
@@ -68,7 +72,8 @@ impl Engine {
         match self.find_flow(packet, meta, output) {
             Ok(found) => tracked.flow = found,
             Err(TableFull) => {
-                tracked.refused = Some(Condemned::new(DropReason::FlowMemcap, None));
+                tracked.refused = self.except(Exception::FlowMemcap, (None, meta));
+                tracked.uninspected = self.passes_uninspected(Exception::FlowMemcap, meta);
             }
         }
         let Some((index, direction)) = tracked.flow else {
@@ -81,6 +86,9 @@ impl Engine {
                 packet.frame.len() as u64,
                 meta,
             );
+        }
+        if self.is_out_of_tracking(index, meta) {
+            return tracked;
         }
         if let Transport::Tcp(tcp) = &packet.transport {
             self.track_segment((packet, tcp), meta, &mut tracked, output);
@@ -131,11 +139,10 @@ impl Engine {
         if !self.flows.timed_out(index, at) {
             return Some(index);
         }
-        let stores = (&mut self.memory, &mut self.parsers);
-        self.flows
-            .remove(index, EndReason::Timeout, &mut |flow, reason| {
-                end_flow(flow, (reason, at), (stores.0, stores.1), output);
-            });
+        let (mut rest, flows) = self.rest();
+        flows.remove(index, EndReason::Timeout, &mut |flow, reason| {
+            rest.end(flow, (reason, at), output);
+        });
         self.counters.flows.timed_out += 1;
         self.count_active();
         None
@@ -149,12 +156,10 @@ impl Engine {
         output: &mut dyn Output,
     ) -> Result<(FlowIndex, FlowDirection), TableFull> {
         let client = flow::client(packet, sender);
-        let stores = (&mut self.memory, &mut self.parsers);
-        let insertion = self
-            .flows
-            .insert(key, client, meta.at, &mut |flow, reason| {
-                end_flow(flow, (reason, meta.at), (stores.0, stores.1), output);
-            });
+        let (mut rest, flows) = self.rest();
+        let insertion = flows.insert(key, client, meta.at, &mut |flow, reason| {
+            rest.end(flow, (reason, meta.at), output);
+        });
         let counters = &mut self.counters.flows;
         let index = match insertion {
             Insertion::Created(index) => {
@@ -216,7 +221,15 @@ impl Engine {
         match admission {
             Admission::Taken => self.reassemble(packet, meta, segment, tracked),
             Admission::Refused(event) => tracked.refuse(DropReason::StreamInvalid, event),
+            Admission::Midstream => self.on_midstream(meta, tracked),
             Admission::NoEffect | Admission::Untracked | Admission::Restart => {}
+        }
+        if let Some((index, direction)) = tracked.flow
+            && let Some(flow) = self.flows.get_mut(index)
+        {
+            tracked.reset = segment.has(flags::RST) && flow.tcp.phase() == flow::Phase::Closed;
+            let report = (&mut tracked.events, &mut self.counters.streams);
+            tracked.uncovered = flow.tcp.give_up_hole(direction.opposite(), report);
         }
         if let Some((index, _)) = tracked.flow
             && let Some(flow) = self.flows.get_mut(index)
@@ -277,27 +290,17 @@ impl Engine {
         let Some((index, direction)) = tracked.flow else {
             return;
         };
-        let Some(flow) = self.flows.get_mut(index) else {
+        let length = self.frame_length;
+        let (mut rest, flows) = self.rest();
+        let Some(flow) = flows.get_mut(index) else {
             return;
         };
         let syn_itself = segment.has(flags::SYN) && segment.ack.is_none();
         let pending = flow.tcp.pending().filter(|_| !syn_itself);
         let opener = pending.map_or(direction, |pending| pending.opener);
-        let client = match opener {
-            FlowDirection::ToServer => flow.client,
-            FlowDirection::ToClient => flow.client.other(),
-        };
-        let sender = match direction {
-            FlowDirection::ToServer => flow.client,
-            FlowDirection::ToClient => flow.client.other(),
-        };
-        let length = self.frame_length;
-        end_flow(
-            flow,
-            (EndReason::TcpClosed, meta.at),
-            (&mut self.memory, &mut self.parsers),
-            output,
-        );
+        let client = Side::sending(opener, flow.client);
+        let sender = Side::sending(direction, flow.client);
+        rest.end(flow, (EndReason::TcpClosed, meta.at), output);
         self.flows.renew(index, client, meta.at);
         self.counters.flows.reused += 1;
         self.counters.flows.created += 1;
@@ -331,29 +334,53 @@ impl Engine {
                 flow.tcp
                     .reassemble((direction, &segment), payload, &mut self.memory, report);
             tracked.segment = Some(segment);
-            match delivery {
+            let memory = match delivery {
                 Delivery::Stream { conflict } => {
                     tracked.in_stream = true;
                     tracked.conflict = conflict;
                     return;
                 }
                 Delivery::Unverified => return,
-                Delivery::Full { memory } => {
-                    let last = tries + 1 >= RECLAIM_TRIES;
-                    if memory && !last && self.reclaim(index) {
-                        continue;
-                    }
-                    if meta.mode == Mode::Prevent || tries == RECLAIM_TRIES {
-                        break;
-                    }
-                    // It is delivered anyway: what cannot be kept must not stop the rest.
-                    if let Some(flow) = self.flows.get_mut(index) {
-                        flow.tcp.skip_hole(direction, &segment);
-                    }
-                }
+                Delivery::Full { memory } => memory,
+            };
+            if memory && tries + 1 < RECLAIM_TRIES && self.reclaim(index) {
+                continue;
+            }
+            if self.is_refused_room(index, meta, tracked) || tries == RECLAIM_TRIES {
+                break;
+            }
+            // It is delivered anyway: what cannot be kept must not stop the rest.
+            if let Some(flow) = self.flows.get_mut(index) {
+                flow.tcp.skip_hole(direction, &segment);
             }
         }
-        tracked.refused = Some(Condemned::new(DropReason::StreamMemcap, None));
+        tracked
+            .refused
+            .get_or_insert_with(|| Condemned::new(DropReason::StreamMemcap, None));
+    }
+
+    /// Asks the exception policy about a segment that cannot be kept; true when it is not delivered.
+    fn is_refused_room(
+        &mut self,
+        index: FlowIndex,
+        meta: &FrameMeta,
+        tracked: &mut Tracked,
+    ) -> bool {
+        if meta.mode == Mode::Detect {
+            return false;
+        }
+        let exception = Exception::ReassemblyMemcap;
+        tracked.refused = self.except(exception, (Some(index), meta));
+        tracked.uninspected =
+            self.is_out_of_tracking(index, meta) || self.passes_uninspected(exception, meta);
+        tracked.refused.is_some()
+    }
+
+    /// Whether an exception policy took the flow out of tracking, or dropped the rest of it.
+    fn is_out_of_tracking(&self, index: FlowIndex, meta: &FrameMeta) -> bool {
+        self.flows.get(index).is_some_and(|flow| {
+            flow.bypassed || (flow.given_up.is_some() && meta.mode == Mode::Prevent)
+        })
     }
 
     /// Takes memory back from the flow whose buffers were used longest ago; false when nobody is left
@@ -375,20 +402,6 @@ impl Engine {
         self.flows.touch_buffers(idlest, holds);
         true
     }
-}
-
-/// Reports the end of a flow, and what is left of its application layer before it, and takes its memory
-/// back.
-pub(super) fn end_flow(
-    flow: &mut Flow,
-    (reason, at): (EndReason, Timestamp),
-    (memory, parsers): (&mut StreamMemory, &mut ParserPool),
-    output: &mut dyn Output,
-) {
-    let end = flow.end(at, reason);
-    application::close(flow, at, parsers, output);
-    output.flow(&end);
-    flow.tcp.recycle(&mut memory.pool);
 }
 
 /// Packets on the wire that a frame stands for.

@@ -7,7 +7,7 @@ use crate::event::FlowDirection;
 use super::half::Half;
 use super::pool::BufferPool;
 use super::reassembly::{Full, Space, Stored};
-use super::tcp::{Tcp, other};
+use super::tcp::Tcp;
 use super::{Segment, StreamEvent, StreamEvents, StreamLimits, flags};
 
 /// What became of a segment's payload.
@@ -140,6 +140,53 @@ impl Tcp {
         }
     }
 
+    /// The first bytes beyond a hole that were not looked at ([`Self::pass_island`]): all fresh, nothing
+    /// in front of them.
+    #[must_use]
+    pub fn island(&self, direction: FlowDirection) -> Option<StreamView<'_>> {
+        let me = self.sender(direction);
+        let (bytes, fresh_from, offset) = me.data.island(me.looked)?;
+        Some(StreamView {
+            bytes,
+            fresh_from,
+            window_offset: u64::try_from(offset).unwrap_or(0),
+            eof: false,
+        })
+    }
+
+    /// The bytes that [`Self::island`] shows have been looked at. They are not part of the stream yet.
+    pub fn pass_island(&mut self, direction: FlowDirection) {
+        let (me, _) = self.halves_mut(direction);
+        if let Some((bytes, _, offset)) = me.data.island(me.looked) {
+            let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            me.looked = Some(offset.saturating_add(length));
+        }
+    }
+
+    /// Gives up the hole in front of the bytes of `direction` that its receiver has acknowledged; true
+    /// when that uncovered some.
+    pub fn give_up_hole(
+        &mut self,
+        direction: FlowDirection,
+        (events, counters): (&mut StreamEvents, &mut StreamCounters),
+    ) -> bool {
+        let (me, _) = self.halves_mut(direction);
+        let Some(hole_end) = me.hole_end(None) else {
+            return false;
+        };
+        me.data.skip_to(hole_end);
+        counters.gaps += 1;
+        events.insert(StreamEvent::SequenceGap);
+        true
+    }
+
+    /// True when `direction` has ended with a FIN, and all of it was inspected.
+    #[must_use]
+    pub fn has_ended(&self, direction: FlowDirection) -> bool {
+        let me = self.sender(direction);
+        me.fin == Some(me.data.next())
+    }
+
     /// Ends the handling of a segment: fresh bytes count as inspected when it is delivered, and as
     /// never seen when it is not. Gives up what need not be kept.
     pub fn conclude(
@@ -155,7 +202,7 @@ impl Tcp {
         } else {
             me.data.roll_back();
         }
-        for sender in [direction, other(direction)] {
+        for sender in [direction, direction.opposite()] {
             let answered = self.receiver(sender).seen();
             let (me, _) = self.halves_mut(sender);
             me.trim(answered, memory);

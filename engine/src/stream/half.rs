@@ -64,6 +64,8 @@ pub(crate) struct Half {
     pub(crate) fin_acked: bool,
     /// Sequence numbers are taken anew from its next segment.
     pub(crate) resync: bool,
+    /// Up to where bytes beyond holes were looked at when a reset seemed to end the flow.
+    pub(crate) looked: Option<i64>,
     pub(crate) data: Reassembly,
 }
 

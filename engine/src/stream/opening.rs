@@ -4,7 +4,7 @@ use crate::event::FlowDirection;
 use crate::flow::Phase;
 
 use super::half::Origin;
-use super::tcp::{Admission, Arrival, State, Tcp, other};
+use super::tcp::{Admission, Arrival, State, Tcp};
 use super::{Segment, StreamEvent, StreamEvents, flags};
 
 impl Tcp {
@@ -97,7 +97,7 @@ impl Tcp {
             return Admission::Restart;
         }
         match self.state {
-            State::None if arrival.pickup.midstream || arrival.pickup.one_sided => {
+            State::None if arrival.pickup.midstream => {
                 self.state = State::Handshake;
                 let (me, peer) = self.halves_mut(arrival.direction);
                 me.begin(segment, arrival.at);
@@ -107,7 +107,7 @@ impl Tcp {
                 self.update(segment, arrival, events);
                 Admission::Taken
             }
-            State::None => Admission::Untracked,
+            State::None => Admission::Midstream,
             State::Handshake => self.syn_ack_in_handshake(segment, arrival, events),
             State::Established => self.syn_ack_in_connection(segment, arrival.direction, events),
         }
@@ -322,7 +322,7 @@ impl Tcp {
             return false;
         };
         if segment.has(flags::SYN) {
-            return opener == other(direction) && segment.ack == Some(zero);
+            return opener == direction.opposite() && segment.ack == Some(zero);
         }
         let alone = !self.receiver(opener).seen();
         alone && opener == direction && segment.start == zero
@@ -416,7 +416,7 @@ impl Tcp {
     }
 
     fn sender_mut(&mut self, direction: FlowDirection) -> &mut super::half::Half {
-        &mut self.halves[direction as usize]
+        &mut self.halves[direction.index()]
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Admission {
     NoEffect,
     /// The flow is not followed.
     Untracked,
+    /// The flow is not followed, for its beginning was not seen.
+    Midstream,
     /// Its receiver would not take it, for this reason.
     Refused(StreamEvent),
     /// It opens a new connection in place of the old one: end the flow and ask again.
@@ -83,13 +85,6 @@ pub struct Arrival {
     pub epoch: u32,
 }
 
-pub(super) fn other(direction: FlowDirection) -> FlowDirection {
-    match direction {
-        FlowDirection::ToServer => FlowDirection::ToClient,
-        FlowDirection::ToClient => FlowDirection::ToServer,
-    }
-}
-
 impl Tcp {
     /// Judges a segment and moves the state by it. Payload is handled by
     /// [`reassemble`](Self::reassemble) afterwards.
@@ -106,7 +101,7 @@ impl Tcp {
                 half.resync |= half.seen();
             }
         }
-        self.flags[arrival.direction as usize] |= segment.flags;
+        self.flags[arrival.direction.index()] |= segment.flags;
         if segment.broken_ack {
             events.insert(StreamEvent::BrokenAck);
         }
@@ -196,11 +191,11 @@ impl Tcp {
     }
 
     pub(super) fn sender(&self, direction: FlowDirection) -> &Half {
-        &self.halves[direction as usize]
+        &self.halves[direction.index()]
     }
 
     pub(super) fn receiver(&self, direction: FlowDirection) -> &Half {
-        &self.halves[other(direction) as usize]
+        &self.halves[direction.opposite().index()]
     }
 
     /// Anything but SYN and RST.
@@ -224,11 +219,16 @@ impl Tcp {
         arrival: &Arrival,
         events: &mut StreamEvents,
     ) -> Admission {
-        if segment.has(flags::FIN) {
+        let fin = segment.has(flags::FIN);
+        if fin {
             events.insert(StreamEvent::FinNoSession);
         }
         if !arrival.pickup.midstream {
-            return Admission::Untracked;
+            return if fin {
+                Admission::Untracked
+            } else {
+                Admission::Midstream
+            };
         }
         let (me, peer) = self.halves_mut(arrival.direction);
         me.pick_up(segment.start, Origin::Midstream);

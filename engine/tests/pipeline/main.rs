@@ -7,11 +7,13 @@
 )]
 
 mod evasion;
+mod exceptions;
 mod flows;
 mod fragments;
 mod handshake;
 mod legitimate;
 mod modes;
+mod rest;
 mod split;
 mod wire;
 mod world;

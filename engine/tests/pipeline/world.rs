@@ -252,6 +252,12 @@ impl World {
             .passes(&[("tcp.handshakes", 1)]);
     }
 
+    /// Ends every flow.
+    pub(crate) fn finish(&mut self) {
+        self.output = Recorder::default();
+        self.engine.finish(self.now, &mut self.output);
+    }
+
     pub(crate) fn pass_seconds(&mut self, seconds: u64) {
         self.now.0 += seconds * 1_000_000_000;
     }

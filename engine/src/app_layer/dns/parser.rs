@@ -62,7 +62,7 @@ impl DnsParser {
 
     /// Cuts a stream into messages. Returns how many bytes it had no room for.
     fn stream(&mut self, direction: FlowDirection, mut bytes: &[u8]) -> usize {
-        let side = usize::from(direction == FlowDirection::ToClient);
+        let side = direction.index();
         while !bytes.is_empty() {
             if self.messages.is_full() {
                 return bytes.len();

@@ -21,7 +21,7 @@ impl Fed {
     }
 
     fn send(&mut self, direction: FlowDirection, bytes: &[u8]) {
-        let side = index(direction);
+        let side = direction.index();
         let fresh_from = self.sent[side].len();
         self.sent[side].extend_from_slice(bytes);
         let window = |side: usize| Window {

@@ -37,11 +37,11 @@ impl SshParser {
 
 impl Session {
     fn side(&self, direction: FlowDirection) -> &Side {
-        &self.sides[usize::from(direction == FlowDirection::ToClient)]
+        &self.sides[direction.index()]
     }
 
     fn side_mut(&mut self, direction: FlowDirection) -> (&mut Side, &mut Vec<AppEvent>) {
-        let index = usize::from(direction == FlowDirection::ToClient);
+        let index = direction.index();
         (&mut self.sides[index], &mut self.events)
     }
 }

@@ -39,13 +39,9 @@ impl TlsParser {
     }
 }
 
-fn index(direction: FlowDirection) -> usize {
-    usize::from(direction == FlowDirection::ToClient)
-}
-
 impl Session {
     fn side(&self, direction: FlowDirection) -> &Side {
-        &self.sides[index(direction)]
+        &self.sides[direction.index()]
     }
 
     /// The `index`th of the messages that have been there, as `ssl_state` numbers them; 0 when there was
@@ -91,7 +87,7 @@ impl Parser for TlsParser {
                 events.push(event);
             }
         };
-        let from = index(input.direction);
+        let from = input.direction.index();
         let reading = Reading {
             direction: input.direction,
             at: input.at,
@@ -108,7 +104,7 @@ impl Parser for TlsParser {
     }
 
     fn gap(&mut self, direction: FlowDirection, _: u64) -> Status {
-        self.session.sides[index(direction)].stop();
+        self.session.sides[direction.index()].stop();
         Status::Continue
     }
 

@@ -4,7 +4,7 @@ use weir_policies::rule::ast::{FlowDirection as RuleDirection, NumberTest, Writt
 
 use super::dates::date_test;
 use super::state::{NamedState, StateCondition};
-use super::{Application, BufferCondition, NumberCondition, side};
+use super::{Application, BufferCondition, NumberCondition};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
 use crate::detect::matcher::parse_number_test;
 use crate::detect::program::{Chains, Test};
@@ -153,19 +153,19 @@ impl ApplicationDraft {
                 .iter()
                 .filter_map(|number| number.direction)
                 .for_each(|wanted| {
-                    directions[1 - side(wanted)] = false;
+                    directions[1 - wanted.index()] = false;
                 });
         }
         let states = self.states(&protocols);
         for state in &states {
-            directions[1 - side(state.direction)] &= transactional;
+            directions[1 - state.direction.index()] &= transactional;
         }
         if directions == [false; 2] {
             return Err("its buffers are of different directions: it can never match".to_owned());
         }
         for condition in &mut self.buffers {
             let here = |id: &BufferId| {
-                protocols.contains(&id.protocol()) && directions[side(id.spec().direction)]
+                protocols.contains(&id.protocol()) && directions[id.spec().direction.index()]
             };
             condition.ids = condition.ids.iter().copied().filter(here).collect();
         }
@@ -219,7 +219,7 @@ impl BufferCondition {
     fn has(&self, protocols: &[ProtocolId], half: usize) -> bool {
         self.ids
             .iter()
-            .any(|id| protocols.contains(&id.protocol()) && side(id.spec().direction) == half)
+            .any(|id| protocols.contains(&id.protocol()) && id.spec().direction.index() == half)
     }
 }
 

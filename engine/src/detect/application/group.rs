@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use weir_prefilter::{BuildError, Pattern, Prefilter};
 
+use super::Application;
 use super::memory::Memory;
-use super::{Application, side};
 use crate::app_layer::{BufferBytes, BufferId, BufferShape, ProtocolId, Transaction};
 use crate::detect::SignatureId;
 use crate::detect::evaluate::Work;
@@ -58,7 +58,7 @@ impl Groups {
                 };
                 // A transactional signature is found by its fast pattern in whichever direction has it.
                 let ids = condition.ids.iter().filter(|id| id.protocol() == protocol);
-                for id in ids.filter(|id| side(id.spec().direction) == half) {
+                for id in ids.filter(|id| id.spec().direction.index() == half) {
                     let key = (*id, condition.transforms.clone());
                     let table = members.entry((protocol, half)).or_default();
                     table.entry(key).or_default().push(index);
@@ -87,7 +87,7 @@ impl Groups {
         work: &mut Work,
         mut found: impl FnMut(SignatureId),
     ) {
-        let half = side(direction);
+        let half = direction.index();
         let progress = transaction.progress(direction);
         let events = transaction.events().len();
         let (before, events_before) = (memory.seen[half], memory.events[half]);

@@ -70,8 +70,3 @@ pub(super) struct NumberCondition {
     /// Any of them must hold.
     pub(super) tests: Box<[NumberTest]>,
 }
-
-/// Index of a direction.
-pub(super) fn side(direction: FlowDirection) -> usize {
-    usize::from(direction == FlowDirection::ToClient)
-}

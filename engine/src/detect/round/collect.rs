@@ -42,6 +42,14 @@ impl Round<'_> {
         }
     }
 
+    /// Bytes of a stream that no packet brought.
+    pub(super) fn collect_rest(&mut self, rules: &RuleSet) {
+        self.collect_recognition(rules);
+        if let Some(view) = self.inspection.stream {
+            self.collect_stream(rules, &view);
+        }
+    }
+
     /// Signatures on addresses alone: once for each direction of a flow.
     fn collect_addresses(&mut self, rules: &RuleSet) {
         let half = usize::from(self.direction() == Some(FlowDirection::ToClient));

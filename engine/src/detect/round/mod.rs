@@ -11,7 +11,7 @@ use crate::detect::detector::DetectCounters;
 use crate::detect::evaluate::{StateStore, Work, apply_changes};
 use crate::detect::outcome::Weight;
 use crate::detect::state::Thresholds;
-use crate::detect::{Hit, Inspection, Outcome, SignatureId};
+use crate::detect::{Extent, Hit, Inspection, Outcome, SignatureId};
 use crate::event::FlowDirection;
 
 /// Everything that one packet's inspection touches.
@@ -48,8 +48,10 @@ impl Round<'_> {
         let (rules, mut tally) = outcome.parts();
         self.candidates.clear();
         self.transactions.clear();
-        if !self.inspection.again {
-            self.collect(rules);
+        match self.inspection.extent {
+            Extent::Packet => self.collect(rules),
+            Extent::Stream => self.collect_rest(rules),
+            Extent::Transactions => {}
         }
         self.candidates.sort();
         self.collect_transactions(rules);

@@ -120,7 +120,7 @@ impl Round<'_> {
             return None;
         };
         let transaction = app.transactions().nth(index)?;
-        let half = application::side(self.direction()?);
+        let half = self.direction()?.index();
         let fired = |flow: &mut FlowState| flow.transactions.of(transaction.id()).has_fired(id);
         if self.store.flow.as_deref_mut().is_none_or(fired)
             || !header_matches(program, self.inspection)

@@ -152,7 +152,7 @@ impl Lab {
             flow: self.view,
             stream,
             app: self.view.is_some().then(|| self.app.view()),
-            again: false,
+            extent: crate::detect::Extent::Packet,
             events: &self.events,
         };
         let flow = self.view.is_some().then_some(&mut self.flow);

@@ -168,6 +168,16 @@ impl Reassembly {
         (bytes, index(self.next - from).min(bytes.len()), from)
     }
 
+    /// The first piece that reaches beyond `looked`; index of the first byte behind that; offset of the
+    /// first byte.
+    pub(crate) fn island(&self, looked: Option<i64>) -> Option<(&[u8], usize, i64)> {
+        let mut pieces = self.pieces.iter();
+        let piece = pieces.find(|piece| looked.is_none_or(|looked| piece.end > looked))?;
+        let bytes = self.slice(piece.start, piece.end)?;
+        let fresh_from = looked.map_or(0, |looked| index(looked - piece.start));
+        Some((bytes, fresh_from, piece.start))
+    }
+
     /// Makes the fresh bytes inspected; returns how many they were.
     pub(crate) fn commit(&mut self) -> u64 {
         let fresh = self.pending - self.next;

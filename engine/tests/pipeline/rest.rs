@@ -1,0 +1,96 @@
+//! Bytes that no packet at hand brings: those beyond a hole that is given up, and at the end of a flow.
+
+use weir_engine::event::Disposition;
+use weir_engine::verdict::{DropReason, Verdict};
+
+use super::world::{World, client, server};
+
+const ALERT: &str = r#"alert tcp any any -> any any (msg:"a"; content:"attack"; sid:1;)"#;
+const DROP: &str = r#"drop tcp any any -> any any (msg:"a"; content:"attack"; sid:1;)"#;
+
+fn with_island(rules: &str) -> World {
+    let mut world = World::prevent(rules);
+    world.handshake();
+    for (at, data) in [(10, b"att"), (13, b"ack")] {
+        world
+            .send(client().at(at).data(data))
+            .passes(&[("tcp.out_of_order", 1)]);
+    }
+    world
+}
+
+#[test]
+fn an_acknowledgement_of_what_lies_beyond_a_hole_uncovers_it() {
+    let mut world = with_island(ALERT);
+    world.send(server().ack(16)).passes(&[
+        ("tcp.gaps", 1),
+        ("stream.reassembly_seq_gap", 1),
+        ("tcp.bytes", 6),
+    ]);
+    assert_eq!(world.output.alerts, [(1, Disposition::Allowed)]);
+}
+
+#[test]
+fn an_acknowledgement_that_uncovers_an_attack_is_dropped_with_its_flow() {
+    let mut world = with_island(DROP);
+    world.send(server().ack(16)).drops(
+        DropReason::Rule,
+        &[("tcp.gaps", 1), ("stream.reassembly_seq_gap", 1)],
+    );
+    let sent = world.send(client().at(16).data(b"more"));
+    assert_eq!(sent.verdict, Verdict::Drop(DropReason::FlowDropped));
+}
+
+#[test]
+fn a_reset_shows_what_lies_beyond_holes_once() {
+    let mut world = with_island(ALERT);
+    world.send(server().rst()).passes(&[]);
+    assert_eq!(world.output.alerts, [(1, Disposition::Allowed)]);
+    world.finish();
+    assert_eq!(world.output.alerts, []);
+}
+
+#[test]
+fn a_flow_that_goes_on_behind_a_reset_still_has_its_hole() {
+    let mut world = World::prevent(DROP);
+    world.handshake();
+    world
+        .send(client().at(3).data(b"ack"))
+        .passes(&[("tcp.out_of_order", 1)]);
+    world.send(server().rst()).passes(&[]);
+    world
+        .send(client().at(0).data(b"att"))
+        .drops(DropReason::Rule, &[("stream.suspected_rst_inject", 1)]);
+}
+
+#[test]
+fn the_end_of_a_flow_shows_what_lies_beyond_holes() {
+    let mut world = with_island(ALERT);
+    world.finish();
+    assert_eq!(world.output.alerts, [(1, Disposition::Allowed)]);
+}
+
+#[test]
+fn bytes_beyond_different_holes_are_not_joined() {
+    let mut world = World::prevent(ALERT);
+    world.handshake();
+    for (at, data) in [(10, b"att"), (20, b"ack")] {
+        world
+            .send(client().at(at).data(data))
+            .passes(&[("tcp.out_of_order", 1)]);
+    }
+    world.finish();
+    assert_eq!(world.output.alerts, []);
+}
+
+#[test]
+fn signatures_on_packets_have_no_part_in_it() {
+    let rules = r#"
+        alert tcp any any -> any any (msg:"any"; sid:2;)
+        alert tcp-pkt any any -> any any (msg:"p"; content:"ttac"; sid:3;)
+        alert tcp any any -> any any (msg:"f"; flags:A; sid:4;)
+    "#;
+    let mut world = with_island(rules);
+    world.finish();
+    assert_eq!(world.output.alerts, []);
+}
