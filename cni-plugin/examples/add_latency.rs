@@ -3,9 +3,9 @@
 //! nothing: its time is what starting any plugin costs here.
 //!
 //! Run as root:
-//! `cargo build --release -p weir-cni-plugin --examples --bins && TMPDIR=/dev/shm target/release/examples/add_latency`.
-//! `TMPDIR` holds the run directory: ADD syncs its record, so a run directory on a disk (instead of a tmpfs, as
-//! `/run` should be) costs the disk's time. Everything happens in network namespaces of its own.
+//! `cargo build --release -p weir-cni-plugin --examples --bins && target/release/examples/add_latency`.
+//! Everything happens in network namespaces of its own, without an enforcer. On a busy machine put `chrt -f 10`
+//! in front.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,8 +1,13 @@
 //! The attachment records on disk: `<run directory>/attachments/<tag>.json`, one file per attachment.
 //!
 //! Written by `weir-cni`, read by both. A file appears and changes atomically (temporary file in the same
-//! directory, fsync, rename, fsync of the directory); names starting with a dot are not records. One bad
-//! file never hides the others.
+//! directory, rename); names starting with a dot are not records. One bad file never hides the others.
+//!
+//! Nothing is synced: a record is about devices and rules in the kernel's memory and is of no use to the next
+//! boot. Where the run directory outlives a crash of the machine, a record that did not reach the disk whole is
+//! a bad file like any other.
+
+mod cache;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,6 +21,8 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::attachment::{Attachment, AttachmentKey, RECORD_VERSION};
 use crate::layout::{ATTACHMENTS_DIR, LOCKS_DIR};
 use crate::tag::KeyTag;
+
+pub use cache::RecordCache;
 
 /// Largest record file that is read, in bytes. A record is a few hundred.
 pub const MAX_RECORD: u64 = 64 * 1024;
@@ -119,9 +126,8 @@ impl RecordStore {
             std::process::id(),
             NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed)
         ));
-        let written = write_synced(&temporary, attachment)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .and_then(|()| sync_directory(&self.directory()));
+        let written =
+            write_new(&temporary, attachment).and_then(|()| fs::rename(&temporary, &path));
         if let Err(source) = written {
             // Best effort: the name starts with a dot and is swept by the next reconcile.
             let _ = fs::remove_file(&temporary);
@@ -137,9 +143,7 @@ impl RecordStore {
     pub fn remove(&self, key: &AttachmentKey) -> Result<bool, RecordError> {
         let path = self.path_of(key);
         match fs::remove_file(&path) {
-            Ok(()) => sync_directory(&self.directory())
-                .map(|()| true)
-                .map_err(|source| io_error("sync after removing", &path, source)),
+            Ok(()) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
             Err(source) => Err(io_error("remove", &path, source)),
         }
@@ -178,6 +182,13 @@ impl RecordStore {
     /// All records in the order of their file names, and what could not be read. No directory: no records.
     #[must_use]
     pub fn load_all(&self) -> (Vec<Attachment>, Vec<RecordError>) {
+        self.load_with(read_file)
+    }
+
+    fn load_with(
+        &self,
+        mut read: impl FnMut(&Path) -> Result<Option<Attachment>, RecordError>,
+    ) -> (Vec<Attachment>, Vec<RecordError>) {
         let mut records = Vec::new();
         let mut errors = Vec::new();
         let mut paths = match list(&self.directory()) {
@@ -190,7 +201,7 @@ impl RecordStore {
         paths.retain(|path| is_record_name(path));
         paths.sort();
         for path in paths {
-            match read_file(&path) {
+            match read(&path) {
                 Ok(Some(record)) => records.push(record),
                 Ok(None) => {}
                 Err(error) => errors.push(error),
@@ -299,7 +310,7 @@ fn make_directory(directory: &Path) -> Result<(), RecordError> {
         .map_err(|source| io_error("create directory", directory, source))
 }
 
-fn write_synced(path: &Path, attachment: &Attachment) -> io::Result<()> {
+fn write_new(path: &Path, attachment: &Attachment) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(attachment)?;
     text.push(b'\n');
     let mut file = OpenOptions::new()
@@ -308,12 +319,7 @@ fn write_synced(path: &Path, attachment: &Attachment) -> io::Result<()> {
         .write(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(&text)?;
-    file.sync_all()
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+    file.write_all(&text)
 }
 
 fn read_file(path: &Path) -> Result<Option<Attachment>, RecordError> {

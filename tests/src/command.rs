@@ -6,16 +6,16 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// How long a command may take unless the caller says otherwise. Generous: machines that run tests are slow.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
-
-/// How often a running child is looked at.
-const TICK: Duration = Duration::from_millis(2);
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
@@ -126,23 +126,24 @@ pub fn sh(script: &str) -> Result<String> {
 /// # Errors
 /// When it had to be killed.
 pub fn wait_within(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+    let pid = Pid::from_raw(i32::try_from(child.id())?);
+    thread::scope(|scope| {
+        let (tell, told) = mpsc::sync_channel(1);
+        // Blocked in the kernel rather than polling: what is timed here is in the order of milliseconds.
+        scope.spawn(move || tell.send(child.wait()));
+        match told.recv_timeout(limit) {
+            Ok(ended) => Ok(ended?),
+            Err(_) => {
+                kill(pid, Signal::SIGKILL)?;
+                bail!("not finished after {limit:?}, killed");
+            }
         }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            bail!("not finished after {limit:?}, killed");
-        }
-        std::thread::sleep(TICK);
-    }
+    })
 }
 
 fn drain<R: Read + Send + 'static>(pipe: Option<R>) -> Option<JoinHandle<Vec<u8>>> {
     pipe.map(|mut pipe| {
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             let mut bytes = Vec::new();
             let _partial = pipe.read_to_end(&mut bytes);
             bytes

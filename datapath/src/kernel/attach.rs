@@ -209,7 +209,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn chains_of(&mut self, host_ifname: &str) -> Result<Vec<ChainInfo>, KernelError> {
+    pub(super) fn chains_of(&mut self, host_ifname: &str) -> Result<Vec<ChainInfo>, KernelError> {
         let mut found = Vec::new();
         for prefix in [FROM_POD_PREFIX, TO_POD_PREFIX] {
             found.extend(self.nft.chain(&format!("{prefix}{host_ifname}"))?);

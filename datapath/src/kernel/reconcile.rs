@@ -4,6 +4,8 @@
 //! network's lock; so an attachment is wired here under that lock and only if its record is still there, and
 //! chains are removed only if, after they were seen, there is no record of theirs.
 
+use std::collections::HashMap;
+
 use super::{AntiSpoof, Kernel, KernelError};
 use crate::attachment::Attachment;
 use crate::layout::{FROM_POD_PREFIX, TO_POD_PREFIX};
@@ -28,20 +30,31 @@ pub struct Reconciled {
 
 impl Kernel {
     /// Ensures the node's part, wires the attachments that have a record and no chains, and removes chains and
-    /// addresses that have no record. Cheap enough for every few seconds: asks for chains, not
-    /// rules.
+    /// addresses that have no record. Cheap enough for every few seconds: lists chains, not rules, and asks about
+    /// single attachments only where they seem not to be in order.
+    ///
+    /// `records` and `unreadable` are what was found in `store` just before.
     ///
     /// # Errors
     /// [`KernelError`] when the node's part cannot be ensured or listed; trouble with single attachments is in the
     /// result.
-    pub fn reconcile(&mut self, store: &RecordStore) -> Result<Reconciled, KernelError> {
+    pub fn reconcile(
+        &mut self,
+        store: &RecordStore,
+        (records, unreadable): (Vec<Attachment>, Vec<RecordError>),
+    ) -> Result<Reconciled, KernelError> {
         self.ensure_node()?;
-        let (records, unreadable) = store.load_all();
+        let wired = self.tags_by_chain()?;
+        let devices = self.links.indexes()?;
         let mut result = Reconciled {
             unreadable,
             ..Reconciled::default()
         };
         for record in records {
+            let present = devices.get(&record.host_ifname) == Some(&record.host_ifindex);
+            if present && both_chains_bear(&record, |chain| wired.get(chain).cloned()) {
+                continue;
+            }
             self.reconcile_one(store, record, &mut result)?;
         }
         result.swept = self.sweep(|tag| store.has(tag))?;
@@ -91,15 +104,30 @@ impl Kernel {
         Ok(())
     }
 
-    /// Both chains are there and bear this attachment's tag.
-    fn is_wired(&mut self, record: &Attachment) -> Result<bool, KernelError> {
-        let tag = KeyTag::of(&record.key);
-        for prefix in [FROM_POD_PREFIX, TO_POD_PREFIX] {
-            let chain = self.nft.chain(&format!("{prefix}{}", record.host_ifname))?;
-            if chain.and_then(|chain| chain.comment).as_deref() != Some(tag.as_str()) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// Comment of each chain, by name.
+    fn tags_by_chain(&mut self) -> Result<HashMap<String, String>, KernelError> {
+        let chains = self.nft.chains()?.into_iter();
+        Ok(chains
+            .filter_map(|chain| Some((chain.name, chain.comment?)))
+            .collect())
     }
+
+    fn is_wired(&mut self, record: &Attachment) -> Result<bool, KernelError> {
+        let mut chains = Vec::new();
+        for chain in self.chains_of(&record.host_ifname)? {
+            chains.push((chain.name, chain.comment));
+        }
+        Ok(both_chains_bear(record, |name| {
+            let found = chains.iter().find(|(chain, _)| chain == name);
+            found.and_then(|(_, comment)| comment.clone())
+        }))
+    }
+}
+
+/// Both chains are there and bear this attachment's tag.
+fn both_chains_bear(record: &Attachment, comment_of: impl Fn(&str) -> Option<String>) -> bool {
+    let tag = KeyTag::of(&record.key);
+    [FROM_POD_PREFIX, TO_POD_PREFIX].iter().all(|prefix| {
+        comment_of(&format!("{prefix}{}", record.host_ifname)).as_deref() == Some(tag.as_str())
+    })
 }

@@ -1,6 +1,6 @@
 //! Devices over rtnetlink and ethtool netlink: looking one up, the capture pair, the redirect program.
 //!
-//! Lookups are by name or index, never by listing: a node has hundreds of devices.
+//! Lookups are by name or index, not by listing, as a node has hundreds of devices; but for who has to know all.
 
 mod answer;
 mod features;

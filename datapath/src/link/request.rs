@@ -1,5 +1,6 @@
 //! Requests to rtnetlink about links, addresses and namespaces, in the words of `netlink-packet-route`.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
@@ -68,6 +69,23 @@ impl Links {
         let question = RouteNetlinkMessage::GetLink(wanted);
         let found = self.get(action, &question, |answer| read_link(answer.payload))?;
         Ok(found.flatten())
+    }
+
+    /// Index of every device, by name.
+    pub(crate) fn indexes(&mut self) -> Result<HashMap<String, u32>, LinkError> {
+        let mut wanted = message(0, Vec::new());
+        let sparing = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
+        wanted.attributes.push(sparing);
+        let question = RouteNetlinkMessage::GetLink(wanted);
+        let found = self
+            .socket
+            .dump(
+                question.message_type(),
+                |writer| writer.emit(&question),
+                |answer| read_link(answer.payload).map(|link| (link.name, link.index)),
+            )
+            .map_err(|source| LinkError::new("list devices", source))?;
+        Ok(found.into_iter().collect())
     }
 
     /// Creates a device.

@@ -81,6 +81,8 @@ pub(crate) struct Socket {
     sequence: u32,
     buffer: Vec<u8>,
     writer: Writer,
+    /// An exchange failed: more of its answers may be queued.
+    unfinished: bool,
 }
 
 impl std::fmt::Debug for Socket {
@@ -102,6 +104,7 @@ impl Socket {
             sequence: 0,
             buffer: vec![0; RECEIVE_BUFFER],
             writer: Writer::default(),
+            unfinished: false,
         })
     }
 
@@ -184,10 +187,17 @@ impl Socket {
         last: u32,
         mut on_answer: impl FnMut(Answer<'_>),
     ) -> Result<(), NetlinkError> {
-        self.discard_queued()?;
+        if self.unfinished {
+            self.discard_queued()?;
+        }
+        self.unfinished = true;
         self.send(bytes)?;
         let mut outcome = Outcome::default();
-        while let Some(length) = self.receive()? {
+        // The last message's answer is the last of all.
+        while !outcome.complete {
+            let Some(length) = self.receive()? else {
+                break;
+            };
             let datagram = self.buffer.get(..length).unwrap_or_default();
             for (kind, flags, sequence, payload) in (Messages { rest: datagram }) {
                 outcome.interrupted |= flags & DUMP_INTERRUPTED != 0;
@@ -198,6 +208,7 @@ impl Socket {
                 }
             }
         }
+        self.unfinished = !outcome.complete;
         outcome.finish()
     }
 

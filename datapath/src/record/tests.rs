@@ -9,16 +9,16 @@ use crate::attachment::{Pod, WiredPolicy};
 use crate::policy::{FailMode, Mode};
 
 /// A directory that goes away with the test.
-struct RunDir(PathBuf);
+pub(super) struct RunDir(PathBuf);
 
 impl RunDir {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("weir-record-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         Self(path)
     }
 
-    fn store(&self) -> RecordStore {
+    pub(super) fn store(&self) -> RecordStore {
         RecordStore::new(&self.0)
     }
 }
@@ -29,7 +29,7 @@ impl Drop for RunDir {
     }
 }
 
-fn record(network: &str, container_id: &str) -> Attachment {
+pub(super) fn record(network: &str, container_id: &str) -> Attachment {
     Attachment {
         version: RECORD_VERSION,
         key: AttachmentKey {

@@ -42,7 +42,7 @@ fn a_flushed_rule_set_is_wired_again_as_recorded() {
         store.write(&two.attachment).unwrap();
         kernel.attach(&one.attachment, AntiSpoof::Off).unwrap();
         let before = nft("list ruleset");
-        let settled = kernel.reconcile(&store).unwrap();
+        let settled = kernel.reconcile(&store, store.load_all()).unwrap();
         assert!(settled.rewired.is_empty() && settled.gone.is_empty() && !settled.swept);
         assert_eq!(nft("list ruleset"), before);
 
@@ -51,7 +51,7 @@ fn a_flushed_rule_set_is_wired_again_as_recorded() {
             datagram_arrives(&one.netns, &two.netns, two.v4),
             "unguarded"
         );
-        let mended = kernel.reconcile(&store).unwrap();
+        let mended = kernel.reconcile(&store, store.load_all()).unwrap();
         assert_eq!(mended.rewired.len(), 2, "{mended:?}");
         assert!(mended.failed.is_empty(), "{mended:?}");
         assert!(datagram_stays_away(&one.netns, &two.netns, two.v4));
@@ -68,13 +68,13 @@ fn chains_without_a_record_and_records_without_a_device_are_cleared() {
         let store = run.store();
         let (mut kernel, one, two) = two_pods(FailMode::Closed);
         store.write(&two.attachment).unwrap();
-        let result = kernel.reconcile(&store).unwrap();
+        let result = kernel.reconcile(&store, store.load_all()).unwrap();
         assert!(result.swept);
         assert!(kernel.wired_interface("vp11").unwrap().is_none());
         assert!(kernel.wired_interface("vp12").unwrap().is_some());
 
         ip("link del vp12");
-        let result = kernel.reconcile(&store).unwrap();
+        let result = kernel.reconcile(&store, store.load_all()).unwrap();
         assert_eq!(result.gone, vec![two.attachment.clone()]);
         assert!(kernel.wired().unwrap().is_empty());
         assert!(!nft("list set netdev weir local4").contains("10.66.0.12"));
@@ -91,7 +91,7 @@ fn an_unreadable_record_keeps_its_chains() {
         let (mut kernel, one, two) = two_pods(FailMode::Closed);
         store.write(&two.attachment).unwrap();
         fs::write(store.path_of(&one.attachment.key), "{").unwrap();
-        let result = kernel.reconcile(&store).unwrap();
+        let result = kernel.reconcile(&store, store.load_all()).unwrap();
         assert_eq!(result.unreadable.len(), 1);
         assert!(!result.swept);
         assert!(kernel.wired_interface("vp11").unwrap().is_some());

@@ -7,7 +7,7 @@
 use nix::net::if_::if_nametoindex;
 use weir_datapath::attachment::{Attachment, AttachmentKey};
 use weir_datapath::kernel::{Kernel, KernelError, Reconciled};
-use weir_datapath::record::{RecordError, RecordStore};
+use weir_datapath::record::{RecordCache, RecordError};
 
 /// What was repaired so far, and what is known to be broken.
 #[derive(Debug, Default)]
@@ -43,8 +43,13 @@ impl Reconciler {
     /// # Errors
     ///
     /// When the node's part of the kernel state cannot be had.
-    pub fn run(&mut self, store: &RecordStore, kernel: &mut Kernel) -> Result<(), KernelError> {
-        let done = kernel.reconcile(store)?;
+    pub fn run(
+        &mut self,
+        records: &mut RecordCache,
+        kernel: &mut Kernel,
+    ) -> Result<(), KernelError> {
+        let found = records.load_all();
+        let done = kernel.reconcile(records.store(), found)?;
         self.note(done);
         Ok(())
     }
@@ -80,8 +85,8 @@ fn describe(record: &Attachment) -> String {
 /// The records whose devices exist, and what could not be read. A record that a lost DEL left must not
 /// claim the index or address of a later pod.
 #[must_use]
-pub fn live_records(store: &RecordStore) -> (Vec<Attachment>, Vec<RecordError>) {
-    let (mut records, errors) = store.load_all();
+pub fn live_records(records: &mut RecordCache) -> (Vec<Attachment>, Vec<RecordError>) {
+    let (mut records, errors) = records.load_all();
     records.retain(|record| {
         if_nametoindex(record.host_ifname.as_str()).is_ok_and(|index| index == record.host_ifindex)
     });

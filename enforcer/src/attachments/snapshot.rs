@@ -93,6 +93,13 @@ impl Snapshot {
         snapshot
     }
 
+    /// Whether it is made from exactly these records. Settings are not looked at: a reload makes a new one.
+    #[must_use]
+    pub fn is_of(&self, records: &[Attachment]) -> bool {
+        let own = self.entries.iter().map(|entry| &entry.attachment);
+        own.eq(records)
+    }
+
     /// The attachments.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -18,7 +18,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc};
 use weir_datapath::kernel::{Kernel, NodeDevices};
-use weir_datapath::record::RecordStore;
+use weir_datapath::record::RecordCache;
 
 use crate::attachments::reconcile::Reconciler;
 use crate::attachments::watch::RecordWatch;
@@ -37,7 +37,7 @@ pub struct Service {
     node_name: String,
     devices: NodeDevices,
     kernel: Kernel,
-    store: RecordStore,
+    records: RecordCache,
     reconciler: Reconciler,
     view: Arc<ArcSwap<View>>,
     report: Report,

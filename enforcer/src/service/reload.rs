@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use weir_datapath::attachment::Attachment;
+use weir_datapath::record::RecordCache;
 
 use super::Service;
 use crate::attachments::reconcile::live_records;
@@ -81,10 +82,10 @@ impl Service {
         } else {
             Ok(self.settings.clone())
         };
-        let (store, node_name) = (self.store.clone(), self.node_name.clone());
+        let (store, node_name) = (self.records.store().clone(), self.node_name.clone());
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
-            let (records, _) = live_records(&store);
+            let (records, _) = live_records(&mut RecordCache::new(store));
             prepare(settings, records, &node_name)
         });
         *job = Some(Job {

@@ -121,10 +121,13 @@ impl Service {
 
     /// Reads the records again. The view changes at once unless rules have to be compiled for it.
     pub(super) fn take_records(&mut self, job: &mut Option<Job>) {
-        let (records, errors) = live_records(&self.store);
+        let (records, errors) = live_records(&mut self.records);
         self.note_record_problems(&errors);
-        let snapshot = Snapshot::new(records, &self.settings, &self.node_name);
         let view = self.view.load();
+        if view.attachments.is_of(&records) {
+            return;
+        }
+        let snapshot = Snapshot::new(records, &self.settings, &self.node_name);
         if snapshot.combinations() == view.attachments.combinations() {
             self.view.store(std::sync::Arc::new(View {
                 attachments: std::sync::Arc::new(snapshot),
@@ -157,10 +160,10 @@ impl Service {
     }
 
     fn sweep(&mut self, job: &mut Option<Job>) {
-        if let Err(error) = self.reconciler.run(&self.store, &mut self.kernel) {
+        if let Err(error) = self.reconciler.run(&mut self.records, &mut self.kernel) {
             log::warn!("cannot bring kernel and records together: {error}");
         }
-        if let Err(error) = self.store.sweep_temporaries() {
+        if let Err(error) = self.records.store().sweep_temporaries() {
             log::warn!("sweep: {error}");
         }
         self.renew_record_watch();
@@ -169,15 +172,15 @@ impl Service {
 
     /// The directory of the records may have been removed and made anew, which ends the watch.
     fn renew_record_watch(&mut self) {
-        if self.record_watch.is_current(&self.store.directory()) {
+        let store = self.records.store();
+        if self.record_watch.is_current(&store.directory()) {
             return;
         }
         let changed = std::sync::Arc::clone(&self.records_changed);
-        let renewed = self
-            .store
+        let renewed = store
             .create_directory()
             .context("records")
-            .and_then(|()| Ok(RecordWatch::start(&self.store.directory(), changed)?));
+            .and_then(|()| Ok(RecordWatch::start(&store.directory(), changed)?));
         match renewed {
             Ok(watch) => self.record_watch = watch,
             Err(error) => log::warn!("{error:#}"),

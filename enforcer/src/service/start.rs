@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use weir_datapath::attachment::Attachment;
 use weir_datapath::kernel::{Kernel, KernelError};
 use weir_datapath::layout::{CAPTURE_ENFORCER_END, CAPTURE_KERNEL_END};
-use weir_datapath::record::{RecordError, RecordStore};
+use weir_datapath::record::{RecordCache, RecordError, RecordStore};
 use weir_engine::pipeline::EngineConfig;
 
 use super::{Service, lock, node};
@@ -78,7 +78,8 @@ impl Service {
         let lock = lock::take(&settings.run_dir)?;
         let store = RecordStore::new(&settings.run_dir);
         store.create_directory()?;
-        let (records, record_errors) = live_records(&store);
+        let mut cache = RecordCache::new(store.clone());
+        let (records, record_errors) = live_records(&mut cache);
         let (view, loaded) = first_view(records, &settings, &node_name)?;
         let mut kernel = Kernel::open()?;
         let devices = kernel.ensure_node()?;
@@ -89,7 +90,7 @@ impl Service {
             return Err(StartError::NotRunning);
         }
         let mut reconciler = Reconciler::default();
-        reconciler.run(&store, &mut kernel)?;
+        reconciler.run(&mut cache, &mut kernel)?;
         let workers = settings.workers.unwrap_or_else(node::default_workers);
         let (sinks, source) = queue::channel(workers, settings.limits.event_queue);
         let writer_state = Arc::new(WriterState::default());
@@ -107,7 +108,7 @@ impl Service {
             node_name,
             devices,
             kernel,
-            store,
+            records: cache,
             reconciler,
             view,
             report: loaded.report,

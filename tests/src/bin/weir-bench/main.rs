@@ -2,6 +2,8 @@
 //!
 //! usage: weir-bench [--rounds N] [--seconds N] [--attachments N]
 //!
+//! `--rounds 0` measures ADD alone.
+//!
 //! Two nodes, each a network namespace with two pods on a bridge: one without weir, one with `weir-cni` in the chain
 //! and `weir enforce` with its shipped rules. Rounds alternate between them and the table shows medians, because
 //! what else a machine does drifts. Client, server and enforcer share the machine's cores.
@@ -118,13 +120,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Plan> {
             .with_context(|| format!("{flag} needs a number"))?;
         let number: usize = value.parse().with_context(|| format!("{flag} {value}"))?;
         match flag.as_str() {
-            "--rounds" if (1..=20).contains(&number) => plan.rounds = number,
+            "--rounds" if (0..=20).contains(&number) => plan.rounds = number,
             "--seconds" if (1..=60).contains(&number) => {
                 plan.length = Duration::from_secs(u64::try_from(number)?);
             }
             "--attachments" if number <= 1000 => plan.attachments = number,
             _ => bail!(
-                "{flag} {value}: usage: weir-bench [--rounds 1..20] [--seconds 1..60] [--attachments 0..1000]"
+                "{flag} {value}: usage: weir-bench [--rounds 0..20] [--seconds 1..60] [--attachments 0..1000]"
             ),
         }
     }

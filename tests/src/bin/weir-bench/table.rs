@@ -60,7 +60,10 @@ impl Samples {
 pub(crate) fn print(samples: &BTreeMap<Measure, Samples>, rounds: usize, attachments: usize) {
     println!();
     println!(
-        "medians of {rounds} interleaved rounds (ADD: of 21); raw = bridge without weir; weir = shipped rules, prevent"
+        "medians of {rounds} interleaved rounds (ADD: of 41); raw = bridge without weir; weir = shipped rules, prevent"
+    );
+    println!(
+        "ADD: the whole chain, ptp with host-local on a node without weir (raw), the same and weir-cni (weir)"
     );
     println!();
     println!(
