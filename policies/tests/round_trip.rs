@@ -401,6 +401,7 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         Just(Action::Alert),
         Just(Action::Drop),
+        Just(Action::Reject(RejectSide::Default)),
         Just(Action::Reject(RejectSide::Source)),
         Just(Action::Reject(RejectSide::Destination)),
         Just(Action::Reject(RejectSide::Both)),

@@ -5,6 +5,7 @@
 //! RFC 4443, 2.4: never about an ICMP error, a later fragment, or from or to a group or no address.
 //! The link layer is the packet's own, VLAN tags included.
 
+pub mod allowance;
 mod icmp;
 mod ip;
 mod tcp;

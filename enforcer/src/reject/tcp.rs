@@ -10,14 +10,16 @@ use super::{Side, ends, ip};
 const PROTOCOL: u8 = 6;
 const LEN: usize = 20;
 
-/// Appends the reset. `None` when the packet is itself one.
+/// Appends the reset. `None` when the packet is itself one, or opens a connection that its receiver does not have
+/// yet.
 pub(super) fn reset(
     packet: &Packet<'_>,
     header: &TcpHeader,
     side: Side,
     frame: &mut Vec<u8>,
 ) -> Option<()> {
-    if header.flags & TcpFlags::RST != 0 {
+    let opens = header.flags & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN;
+    if header.flags & TcpFlags::RST != 0 || (side == Side::Destination && opens) {
         return None;
     }
     let ends = ends(packet, side);

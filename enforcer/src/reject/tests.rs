@@ -113,6 +113,15 @@ fn reset_is_not_answered() {
     );
 }
 
+#[test]
+fn receiver_of_an_opening_segment_has_nothing_to_reset() {
+    let opening = build(false, false, 6, &tcp(SYN, b""));
+    assert_eq!(answer_to(&opening, Side::Destination), None);
+    assert!(answer_to(&opening, Side::Source).is_some());
+    let accepting = build(false, false, 6, &tcp(SYN | ACK, b""));
+    assert!(answer_to(&accepting, Side::Destination).is_some());
+}
+
 fn udp(payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(8 + payload.len()).unwrap().to_be_bytes();
     let mut l4 = vec![0x9c, 0x40, 0, 53, length[0], length[1], 0, 0];

@@ -18,6 +18,9 @@ pub struct Limits {
     /// Bytes that one worker keeps of TCP streams at most: what is not yet acknowledged or came out of
     /// order, and the window that signatures match over.
     pub stream_memory: u64,
+    /// Resets and ICMP messages that one worker sends for rejects at most, per second. Packets are dropped
+    /// all the same.
+    pub reject_answers: u32,
     /// Chunks of events (of at most 64 KiB each) that may wait for the writer.
     pub event_queue: u16,
 }
@@ -30,6 +33,7 @@ impl Default for Limits {
             spin: 0,
             flows: 65_536,
             stream_memory: 256 << 20,
+            reject_answers: 1000,
             event_queue: 256,
         }
     }

@@ -39,6 +39,8 @@ pub struct WorkerCounters {
     pub inject_failed: [u64; ERRORS],
     /// Resets and ICMP messages sent for rejects.
     pub reject_answers: u64,
+    /// Answers not sent because there had been too many.
+    pub reject_suppressed: u64,
     /// Datagrams handed to the worker of their flow.
     pub handed_over: u64,
     /// Datagrams whose worker's queue was full: dropped.
@@ -74,6 +76,7 @@ impl WorkerCounters {
             each(&format!("inject.failed.{}", error.name()), count);
         }
         each("inject.reject_answers", self.reject_answers);
+        each("inject.reject_suppressed", self.reject_suppressed);
         each("workers.handed_over", self.handed_over);
         each("workers.handover_full", self.handover_full);
         each("workers.taken_over", self.taken_over);

@@ -22,6 +22,7 @@ use crate::capture::batch::FrameBatch;
 use crate::capture::socket::{CaptureSocket, InjectSocket, SocketError};
 use crate::events::eve::EveFormatter;
 use crate::events::queue::EventSink;
+use crate::reject::allowance::Allowance;
 use crate::settings::Settings;
 use crate::view::View;
 use output::{OutputParts, WorkerOutput};
@@ -152,6 +153,7 @@ fn build(config: PoolConfig<'_>, pulses: &[Arc<Pulse>]) -> Result<Vec<Worker>, P
             sink,
             formatter: formatter.clone(),
             inject: InjectSocket::open(config.capture_end, limits.batch)?,
+            allowance: Allowance::new(limits.reject_answers),
             others: senders.clone(),
         });
         workers.push(Worker {

@@ -14,6 +14,7 @@ use crate::capture::steering;
 use crate::capture::vnet::VnetHeader;
 use crate::events::eve::EveFormatter;
 use crate::events::queue::EventSink;
+use crate::reject::allowance::Allowance;
 use crate::reject::{self, Side};
 use crate::settle;
 use crate::view::View;
@@ -33,6 +34,7 @@ pub(super) struct WorkerOutput {
     others: Vec<handover::Sender>,
     index: usize,
     answer: Vec<u8>,
+    allowance: Allowance,
 }
 
 /// What makes an output.
@@ -47,6 +49,8 @@ pub(super) struct OutputParts {
     pub formatter: EveFormatter,
     /// The way back into the kernel.
     pub inject: InjectSocket,
+    /// Answers to rejected packets.
+    pub allowance: Allowance,
     /// The way to each worker, this one included.
     pub others: Vec<handover::Sender>,
 }
@@ -74,6 +78,7 @@ impl WorkerOutput {
             others: parts.others,
             index: parts.index,
             answer: Vec::with_capacity(ANSWER),
+            allowance: parts.allowance,
         }
     }
 
@@ -106,6 +111,10 @@ impl WorkerOutput {
         ];
         for (_, side) in wanted.into_iter().filter(|(wanted, _)| *wanted) {
             if !reject::answer(&packet, side, &mut self.answer) {
+                continue;
+            }
+            if !self.allowance.take(meta.at) {
+                self.counters.reject_suppressed += 1;
                 continue;
             }
             let permit = settle::reject_answer(&sides);

@@ -78,7 +78,8 @@ fn an_alert_on_a_delivered_packet_says_allowed() {
 #[test]
 fn a_reject_tells_the_sides_that_its_rule_names() {
     for (action, source, destination) in [
-        ("reject", true, false),
+        ("reject", true, true),
+        ("rejectsrc", true, false),
         ("rejectdst", false, true),
         ("rejectboth", true, true),
     ] {

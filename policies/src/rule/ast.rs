@@ -33,7 +33,9 @@ pub enum Action {
 /// Who is told of a rejected packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RejectSide {
-    /// `reject`, `rejectsrc`: the sender of the offending packet.
+    /// `reject`: both ends of a TCP connection, the sender of anything else.
+    Default,
+    /// `rejectsrc`: the sender of the offending packet.
     Source,
     /// `rejectdst`: its receiver.
     Destination,

@@ -35,7 +35,8 @@ fn parse_action(field: Token<'_>) -> Result<Action, Fault> {
     Ok(match field.text {
         "alert" => Action::Alert,
         "drop" => Action::Drop,
-        "reject" | "rejectsrc" => Action::Reject(RejectSide::Source),
+        "reject" => Action::Reject(RejectSide::Default),
+        "rejectsrc" => Action::Reject(RejectSide::Source),
         "rejectdst" => Action::Reject(RejectSide::Destination),
         "rejectboth" => Action::Reject(RejectSide::Both),
         "pass" => Action::Pass,

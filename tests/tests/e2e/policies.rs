@@ -15,6 +15,9 @@ use weir_tests::traffic::{Answer, Collector, READ_LIMIT, echo};
 
 use crate::lab::{ATTACK, ATTACK_SID, Lab, NOTICE_SID, RULES, prevent};
 
+/// For how long nothing is taken for no reset at all.
+const QUIET: Duration = Duration::from_millis(500);
+
 #[test]
 fn detect_mode_delivers_and_says_what_prevent_would_have_dropped() -> Result<()> {
     let lab = Lab::with(
@@ -83,29 +86,60 @@ fn pass_rules_let_through_what_a_drop_rule_would_catch() -> Result<()> {
 }
 
 #[test]
-fn reject_resets_the_sender_and_rejectboth_both_ends() -> Result<()> {
-    for (action, both) in [("reject", false), ("rejectboth", true)] {
+fn reject_resets_the_ends_that_its_action_names() -> Result<()> {
+    for (action, client_reset, server_reset) in [
+        ("reject", true, true),
+        ("rejectsrc", true, false),
+        ("rejectdst", false, true),
+        ("rejectboth", true, true),
+    ] {
         let lab = reject_lab(action)?;
         for family in Family::BOTH {
             let listener = lab.b.ns.listen(lab.b.at(family, 80)?)?;
             let mut client = lab.a.ns.connect(lab.b.at(family, 80)?)?;
             let mut server = listener.accept()?.0;
+            echo_between(&mut client, &mut server)?;
             client.write_all(ATTACK)?;
-            expect_reset(&mut client).with_context(|| format!("{action} {family:?} client"))?;
-            if both {
-                expect_reset(&mut server).with_context(|| format!("{family:?} server"))?;
+            for (end, name, reset) in [
+                (&mut client, "client", client_reset),
+                (&mut server, "server", server_reset),
+            ] {
+                expect_end(end, reset).with_context(|| format!("{action} {family:?} {name}"))?;
             }
         }
+        let answers = lab.enforcer.status()?.counter("inject.reject_answers")?;
+        let expected = 2 * (u64::from(client_reset) + u64::from(server_reset));
+        ensure!(
+            answers == expected,
+            "{action}: {answers} answers, not {expected}"
+        );
     }
     Ok(())
 }
 
-fn expect_reset(stream: &mut TcpStream) -> Result<()> {
-    stream.set_read_timeout(Some(READ_LIMIT))?;
-    let mut buffer = [0; 256];
-    match stream.read(&mut buffer) {
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(()),
-        other => bail!("no reset but {other:?}"),
+/// One exchange, so that both ends have sent and acknowledged.
+fn echo_between(client: &mut TcpStream, server: &mut TcpStream) -> Result<()> {
+    let mut buffer = [0; 5];
+    client.write_all(b"hello")?;
+    server.read_exact(&mut buffer)?;
+    server.write_all(b"hello")?;
+    client.read_exact(&mut buffer)?;
+    Ok(())
+}
+
+/// The end of a rejected connection sees a reset, or nothing at all for as long as a reset would take.
+fn expect_end(stream: &mut TcpStream, reset: bool) -> Result<()> {
+    let limit = if reset { READ_LIMIT } else { QUIET };
+    stream.set_read_timeout(Some(limit))?;
+    let read = stream.read(&mut [0; 256]);
+    let expected = if reset {
+        std::io::ErrorKind::ConnectionReset
+    } else {
+        std::io::ErrorKind::WouldBlock
+    };
+    match read {
+        Err(error) if error.kind() == expected => Ok(()),
+        other => bail!("not {expected:?} but {other:?}"),
     }
 }
 

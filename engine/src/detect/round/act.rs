@@ -102,10 +102,7 @@ impl Round<'_> {
                 };
                 return true;
             }
-            Action::Reject(side) => Some(RejectSides {
-                source: side != RejectSide::Destination,
-                destination: side != RejectSide::Source,
-            }),
+            Action::Reject(side) => Some(self.told(side)),
             Action::Drop => None,
             Action::Alert | Action::Config => return false,
         };
@@ -117,6 +114,20 @@ impl Round<'_> {
             };
         }
         false
+    }
+
+    /// The receiver of a TCP segment is told unless the rule says otherwise: it would keep half of a connection
+    /// whose other half is gone.
+    fn told(&self, side: RejectSide) -> RejectSides {
+        let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
+        RejectSides {
+            source: side != RejectSide::Destination,
+            destination: match side {
+                RejectSide::Default => tcp,
+                RejectSide::Source => false,
+                RejectSide::Destination | RejectSide::Both => true,
+            },
+        }
     }
 
     /// As documented: a match on addresses alone, in the stream or in the application layer passes the

@@ -115,6 +115,7 @@ fn in_detect_mode_a_flow_is_not_remembered_as_dropped() {
 #[test]
 fn reject_says_whom_to_tell() {
     for (action, source, destination) in [
+        // Not TCP: nothing to reset at the receiver.
         ("reject", true, false),
         ("rejectsrc", true, false),
         ("rejectdst", false, true),

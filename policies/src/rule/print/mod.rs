@@ -33,7 +33,8 @@ impl fmt::Display for Action {
         out.write_str(match self {
             Self::Alert => "alert",
             Self::Drop => "drop",
-            Self::Reject(RejectSide::Source) => "reject",
+            Self::Reject(RejectSide::Default) => "reject",
+            Self::Reject(RejectSide::Source) => "rejectsrc",
             Self::Reject(RejectSide::Destination) => "rejectdst",
             Self::Reject(RejectSide::Both) => "rejectboth",
             Self::Pass => "pass",
