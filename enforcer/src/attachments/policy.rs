@@ -1,8 +1,10 @@
 //! What the policies of the ends of a frame come to.
 //!
-//! Each attachment has the policy it was wired under, unless a policy in `weir.yaml` fits its names:
-//! that one, being the node operator's and specific, takes its place. `mode` in the settings (or
-//! `--mode`) overrides both. Between two attached pods the tighter mode applies, and the rules of both.
+//! Each attachment has the policy it was wired under: the network's options, as the pod's annotations changed
+//! them. The first policy of `weir.yaml` that fits its names is added to it: the tighter mode of the two, the rule
+//! sets of both. So neither undoes what the other demands, unless that policy says `loosen`: then it takes the
+//! place of the other. `mode` in the settings (or `--mode`) overrides all. Between two attached pods the tighter
+//! mode applies, and the rules of both.
 
 use std::collections::BTreeSet;
 
@@ -35,13 +37,8 @@ pub struct Effective {
 pub fn effective(attachment: &Attachment, settings: &Settings) -> Effective {
     let wired = &attachment.policy;
     let fits = settings.policies.iter().find(|p| fits(p, attachment));
-    let mode = settings
-        .mode
-        .or(fits.and_then(|policy| policy.mode))
-        .unwrap_or(wired.mode);
-    let names = fits
-        .and_then(|policy| policy.rule_sets.as_ref())
-        .unwrap_or(&wired.rule_sets);
+    let mode = settings.mode.unwrap_or_else(|| mode(wired.mode, fits));
+    let names = rule_set_names(&wired.rule_sets, fits);
     let (known, unknown): (Vec<&String>, Vec<&String>) = names
         .iter()
         .partition(|name| *name == DEFAULT_RULE_SET || settings.rule_sets.contains_key(*name));
@@ -53,6 +50,30 @@ pub fn effective(attachment: &Attachment, settings: &Settings) -> Effective {
         mode,
         rule_sets,
         unknown: unknown.into_iter().cloned().collect(),
+    }
+}
+
+fn mode(wired: Mode, policy: Option<&PodPolicy>) -> Mode {
+    match policy.and_then(|policy| Some((policy.mode?, policy.loosen))) {
+        Some((mode, true)) => mode,
+        Some((mode, false)) => mode.max(wired),
+        None => wired,
+    }
+}
+
+/// No name at all stands for the default set.
+fn rule_set_names(wired: &[String], policy: Option<&PodPolicy>) -> Combination {
+    let named = |names: &[String]| -> Combination {
+        if names.is_empty() {
+            Combination::from([DEFAULT_RULE_SET.to_owned()])
+        } else {
+            names.iter().cloned().collect()
+        }
+    };
+    match policy.and_then(|policy| Some((policy.rule_sets.as_ref()?, policy.loosen))) {
+        Some((sets, true)) => named(sets),
+        Some((sets, false)) => &named(sets) | &named(wired),
+        None => named(wired),
     }
 }
 
@@ -136,20 +157,113 @@ mod tests {
     }
 
     #[test]
-    fn node_policy_takes_the_place_of_the_wired_one() {
+    fn first_policy_that_fits_the_names_applies() {
         let settings = settings(
-            "ruleSets: {web: []}\npolicies:\n- {namespaces: ['sh*'], pods: [web-?], mode: detect, ruleSets: [web]}\n- {mode: prevent}",
+            "policies:\n- {namespaces: ['sh*'], pods: [web-?], mode: detect, loosen: true}\n- {mode: prevent}",
         );
-        let mut pod = attachment(7, "10.0.0.1");
-        pod.pod.namespace = Some("shop".to_owned());
-        pod.pod.name = Some("web-1".to_owned());
-        let policy = effective(&pod, &settings);
-        assert_eq!(policy.mode, Mode::Detect);
-        assert_eq!(policy.rule_sets, Combination::from(["web".to_owned()]));
-        pod.pod.name = Some("db".to_owned());
-        assert_eq!(effective(&pod, &settings).mode, Mode::Prevent);
-        pod.pod.namespace = None;
-        assert_eq!(effective(&pod, &settings).mode, Mode::Prevent);
+        for (namespace, name, mode) in [
+            (Some("shop"), "web-1", Mode::Detect),
+            (Some("shop"), "db", Mode::Prevent),
+            (Some("lab"), "web-1", Mode::Prevent),
+            (None, "web-1", Mode::Prevent),
+        ] {
+            let mut pod = attachment(7, "10.0.0.1");
+            pod.policy.mode = Mode::Detect;
+            pod.pod.namespace = namespace.map(str::to_owned);
+            pod.pod.name = Some(name.to_owned());
+            assert_eq!(
+                effective(&pod, &settings).mode,
+                mode,
+                "{namespace:?} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_add_to_what_was_wired_and_loosen_only_where_they_say_so() {
+        use Mode::{Detect, Prevent};
+        let sets = "ruleSets: {web: [], db: []}\n";
+        // Wired mode and sets, the settings, what holds.
+        let cases: [(Mode, &[&str], &str, Mode, &[&str]); 12] = [
+            (Prevent, &[], "", Prevent, &["default"]),
+            (Detect, &["web"], "", Detect, &["web"]),
+            (
+                Detect,
+                &[],
+                "policies: [{mode: prevent}]",
+                Prevent,
+                &["default"],
+            ),
+            (
+                Prevent,
+                &[],
+                "policies: [{mode: prevent}]",
+                Prevent,
+                &["default"],
+            ),
+            (
+                Prevent,
+                &[],
+                "policies: [{mode: detect}]",
+                Prevent,
+                &["default"],
+            ),
+            (
+                Prevent,
+                &[],
+                "policies: [{mode: detect, loosen: true}]",
+                Detect,
+                &["default"],
+            ),
+            (
+                Prevent,
+                &["web"],
+                "policies: [{ruleSets: [db]}]",
+                Prevent,
+                &["db", "web"],
+            ),
+            (
+                Prevent,
+                &[],
+                "policies: [{ruleSets: [web]}]",
+                Prevent,
+                &["default", "web"],
+            ),
+            (
+                Prevent,
+                &["web"],
+                "policies: [{ruleSets: [db], loosen: true}]",
+                Prevent,
+                &["db"],
+            ),
+            (
+                Detect,
+                &["web"],
+                "policies: [{loosen: true}]",
+                Detect,
+                &["web"],
+            ),
+            (Prevent, &["web"], "mode: detect", Detect, &["web"]),
+            (
+                Detect,
+                &[],
+                "mode: detect\npolicies: [{mode: prevent}]",
+                Detect,
+                &["default"],
+            ),
+        ];
+        for (mode, names, yaml, expected, expected_names) in cases {
+            let mut pod = attachment(7, "10.0.0.1");
+            pod.policy.mode = mode;
+            pod.policy.rule_sets = names.iter().map(|&name| name.to_owned()).collect();
+            let found = effective(&pod, &settings(&format!("{sets}{yaml}")));
+            let context = format!("{mode:?} {names:?} under {yaml:?}");
+            assert_eq!(found.mode, expected, "{context}");
+            assert!(
+                found.rule_sets.iter().eq(expected_names),
+                "{context}: {found:?}"
+            );
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct Settings {
     pub outputs: Outputs,
 }
 
-/// A policy for the pods whose names fit. It takes the place of what the attachment was wired under.
+/// A policy for the pods whose names fit. It tightens what the attachment was wired under.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodPolicy {
@@ -76,9 +76,12 @@ pub struct PodPolicy {
     /// `detect` or `prevent`; absent: as wired.
     #[serde(default)]
     pub mode: Option<Mode>,
-    /// Rule sets by name; absent: as wired.
+    /// Rule sets by name, besides the wired ones; absent: as wired.
     #[serde(default)]
     pub rule_sets: Option<Vec<String>>,
+    /// Mode and rule sets hold even where what was wired is tighter, and in its place.
+    #[serde(default)]
+    pub loosen: bool,
 }
 
 /// Where events go.
@@ -194,8 +197,19 @@ impl Settings {
         }
         self.unknown_rule_set()
             .or_else(|| self.exception_policies.problem(self.midstream))
+            .or_else(|| self.idle_policy())
             .or_else(|| self.limits.problem())
             .or_else(|| self.outputs.eve.problem())
+    }
+
+    /// Without `loosen` mode detect does nothing: no attachment is wired under a looser one.
+    fn idle_policy(&self) -> Option<String> {
+        let idle = |policy: &PodPolicy| policy.mode == Some(Mode::Detect) && !policy.loosen;
+        let at = self.policies.iter().position(idle)? + 1;
+        Some(format!(
+            "policy {at} says mode: detect, which tightens nothing: add loosen: true to have it loosen what pods \
+             were wired under, their annotations included, or remove it"
+        ))
     }
 
     fn unknown_rule_set(&self) -> Option<String> {
@@ -302,6 +316,7 @@ mod tests {
             ("mode: off", "mode"),
             ("exceptionPolicies: {midstream: drop-flow}", "midstream"),
             ("policies: [{ruleSets: [web]}]", "web"),
+            ("policies: [{mode: prevent}, {mode: detect}]", "policy 2"),
         ] {
             let problem = parse(text).unwrap().problem();
             assert!(problem.is_some_and(|p| p.contains(word)), "{text}");

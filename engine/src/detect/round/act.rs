@@ -58,7 +58,7 @@ impl Round<'_> {
         match filter.new_action {
             RateAction::Alert => (Action::Alert, alerts),
             RateAction::Drop => (Action::Drop, alerts),
-            RateAction::Reject => (Action::Reject(RejectSide::Source), alerts),
+            RateAction::Reject => (Action::Reject(RejectSide::Default), alerts),
             RateAction::Pass => (Action::Pass, false),
         }
     }
