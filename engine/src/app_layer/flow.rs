@@ -4,7 +4,8 @@ use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
 use super::{
-    Input, Limits, PROTOCOLS, Parser, Probe, ProtocolId, Start, Status, Transaction, Transports,
+    FileMemory, FileNeeds, FileService, Input, Limits, PROTOCOLS, Parser, Probe, ProtocolId, Start,
+    Status, Surroundings, Transaction, Transports,
 };
 
 /// Protocols that one packet may make the flow change to (upgrades within upgrades).
@@ -116,6 +117,7 @@ pub struct AppView<'a> {
 #[derive(Debug)]
 pub struct ParserPool {
     limits: Limits,
+    files: FileService,
     idle: Vec<Vec<Box<dyn Parser>>>,
 }
 
@@ -125,8 +127,17 @@ impl ParserPool {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            files: FileService {
+                needs: FileNeeds::default(),
+                memory: FileMemory::new(limits.kept_files, limits.kept_file),
+            },
             idle: PROTOCOLS.iter().map(|_| Vec::new()).collect(),
         }
+    }
+
+    /// Says what is wanted of the files of the flow at hand.
+    pub fn want_files(&mut self, needs: FileNeeds) {
+        self.files.needs = needs;
     }
 
     fn open(&mut self, protocol: ProtocolId) -> Box<dyn Parser> {
@@ -275,6 +286,10 @@ impl AppFlow {
         if window.bytes.is_empty() && !feed.eof {
             return Unread::Nothing;
         }
+        parser.surround(&Surroundings {
+            server_port: feed.server_port,
+            files: &pool.files,
+        });
         let status = parser.parse(&Input {
             direction: feed.direction,
             bytes: window.bytes,

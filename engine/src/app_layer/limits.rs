@@ -17,6 +17,10 @@ pub struct Limits {
     pub decompressed: usize,
     /// See `decompressed`.
     pub decompress_ratio: usize,
+    /// Bytes that whole files may take, while rules may ask to store them.
+    pub kept_files: usize,
+    /// Bytes of one of them; of a longer one its start is stored.
+    pub kept_file: usize,
     /// Idle parsers kept per protocol.
     pub pooled: usize,
 }
@@ -31,6 +35,8 @@ impl Default for Limits {
             tail: 4096,
             decompressed: 16 << 20,
             decompress_ratio: 2048,
+            kept_files: 64 << 20,
+            kept_file: 8 << 20,
             pooled: 1024,
         }
     }

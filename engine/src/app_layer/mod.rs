@@ -10,6 +10,7 @@
 //! - [`Parser`]: the protocol's state in one flow; takes bytes however the network cut them and yields
 //!   [`Transaction`]s;
 //! - [`AppFlow`]: what a flow knows of its protocol: being recognised, known, or not to be had;
+//! - [`File`]: a file that a transaction carries, whatever the protocol;
 //! - [`PROTOCOLS`]: the registry. A further protocol is a folder here and a line there;
 //! - [`Fields`]: how a transaction tells its record, without knowing how records are written.
 //!
@@ -21,6 +22,7 @@
 //! the pool is warm.
 
 mod dns;
+mod file;
 mod flow;
 mod http;
 mod limits;
@@ -34,11 +36,16 @@ mod transactions;
 #[cfg(test)]
 mod testing;
 
+pub(in crate::app_layer) use file::FilePart;
+pub use file::{
+    Algorithm, DigestList, DigestListError, Digests, File, FileMemory, FileNeeds, FileService,
+    FileState, MAX_FILE_NAME, MAX_FILES,
+};
 pub use flow::{AppFlow, AppView, Feed, ParserPool, Recognition, Window};
 pub use limits::Limits;
 pub use protocol::{
     AppEvent, BufferBytes, BufferShape, BufferSpec, Input, NumberSpec, Parser, Probe, Progress,
-    Protocol, Start, StateSpec, Status, Transaction, Transports,
+    Protocol, Start, StateSpec, Status, Surroundings, Transaction, Transports,
 };
 pub use record::Fields;
 pub use registry::{

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{BufferId, Fields, Limits};
+use super::{BufferId, Fields, File, FileService, Limits};
 
 /// An application protocol: one static value, listed in [`PROTOCOLS`](super::PROTOCOLS).
 pub trait Protocol: Debug + Sync {
@@ -205,8 +205,22 @@ pub enum Status {
     Failed,
 }
 
+/// What a parser is told of its flow before it gets bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The server's port.
+    pub server_port: u16,
+    /// What is wanted of files, by the rules that are in force.
+    pub files: &'a FileService,
+}
+
 /// A protocol's state in one flow.
 pub trait Parser: Debug + Send {
+    /// Tells of the flow, before each [`Self::parse`]; for parsers of protocols that carry files.
+    fn surround(&mut self, surroundings: &Surroundings<'_>) {
+        let _ = surroundings;
+    }
+
     /// Takes all of `input`, however the network cut it.
     fn parse(&mut self, input: &Input<'_>) -> Status;
 
@@ -251,6 +265,13 @@ pub trait Transaction: Debug {
     /// The `index`th number of a [`NumberSpec`], `None` where it has none (or no more).
     fn number(&self, keyword: &str, index: usize) -> Option<u64> {
         let _ = (keyword, index);
+        None
+    }
+
+    /// The `index`th file that `direction` carries, of which something has come; `None` where it carries
+    /// none (or no more).
+    fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
+        let _ = (direction, index);
         None
     }
 

@@ -7,6 +7,8 @@ use super::chunked::{Chunked, Step};
 pub(super) struct Body {
     framing: Framing,
     chunked: Chunked,
+    /// The last chunk has come.
+    last: bool,
 }
 
 /// How a body is framed.
@@ -36,6 +38,7 @@ impl Body {
     pub(super) fn start(&mut self, framing: Framing) {
         self.framing = framing;
         self.chunked.clear();
+        self.last = false;
     }
 
     /// Takes what is the body's of `bytes`, handing its content to `put`. Returns how many bytes were
@@ -67,7 +70,10 @@ impl Body {
                     put(&rest[..taken]);
                     at += taken;
                 }
-                Step::Last(taken) => return (at + taken, Next::Trailers, false),
+                Step::Last(taken) => {
+                    self.last = true;
+                    return (at + taken, Next::Trailers, false);
+                }
                 Step::Invalid { kept } => {
                     put(self.chunked.invalid_line());
                     put(&rest[kept.min(rest.len())..]);
@@ -92,6 +98,20 @@ impl Body {
             },
             Framing::Chunked => false,
         }
+    }
+
+    /// All that was announced has come.
+    pub(super) fn is_whole(&self) -> bool {
+        match self.framing {
+            Framing::UntilClose => true,
+            Framing::Length(left) => left == 0,
+            Framing::Chunked => self.last,
+        }
+    }
+
+    /// A chunk had an extension, since this was asked last.
+    pub(super) fn has_extension(&mut self) -> bool {
+        self.chunked.take_extension()
     }
 
     /// Nothing of it is left.

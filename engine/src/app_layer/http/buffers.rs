@@ -4,6 +4,7 @@ use crate::app_layer::{BufferShape, BufferSpec, NumberSpec, Progress};
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 use super::{BODY, HEADERS, LINE};
+use crate::app_layer::FilePart;
 
 /// What a buffer shows of its direction's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,7 @@ pub(super) enum Part {
     Host,
     RawHost,
     Body,
-    File,
-    FileName,
+    File(FilePart),
 }
 
 /// Buffer and part.
@@ -63,7 +63,7 @@ const fn body(keyword: &'static str, direction: FlowDirection, part: Part) -> Ro
     row(keyword, direction, (BODY, BufferShape::Streaming), part)
 }
 
-const ROWS: [Row; 42] = [
+const ROWS: [Row; 44] = [
     line("http.uri", ToServer, Part::Uri),
     line("http.uri.raw", ToServer, Part::RawUri),
     line("http.method", ToServer, Part::Method),
@@ -112,20 +112,13 @@ const ROWS: [Row; 42] = [
     field("http.server", ToClient, b"server"),
     body("http.request_body", ToServer, Part::Body),
     body("http.response_body", ToClient, Part::Body),
-    body("file.data", ToServer, Part::File),
-    body("file.data", ToClient, Part::File),
-    row(
-        "file.name",
-        ToServer,
-        (BODY, BufferShape::Multiple),
-        Part::FileName,
-    ),
-    row(
-        "file.name",
-        ToClient,
-        (BODY, BufferShape::Multiple),
-        Part::FileName,
-    ),
+    body("file.data", ToServer, Part::File(FilePart::Data)),
+    body("file.data", ToClient, Part::File(FilePart::Data)),
+    // Streaming: further files come while the body does, and what kind one is shows with its bytes.
+    body("file.name", ToServer, Part::File(FilePart::Name)),
+    body("file.name", ToClient, Part::File(FilePart::Name)),
+    body("file.magic", ToServer, Part::File(FilePart::Magic)),
+    body("file.magic", ToClient, Part::File(FilePart::Magic)),
 ];
 
 const SPECS: [BufferSpec; ROWS.len()] = {
@@ -141,6 +134,9 @@ const SPECS: [BufferSpec; ROWS.len()] = {
 /// Every buffer.
 pub(super) const BUFFERS: &[BufferSpec] = &SPECS;
 
+/// `urilen` of the URI as the server sees it (`urilen:5,norm`).
+pub(super) const NORMALISED_LENGTH: &str = "urilen.norm";
+
 /// Every number.
 pub(super) const NUMBERS: &[NumberSpec] = &[
     NumberSpec {
@@ -149,11 +145,10 @@ pub(super) const NUMBERS: &[NumberSpec] = &[
         progress: LINE,
         names: &[],
     },
-    // Of files that have come as a whole.
     NumberSpec {
-        keyword: "filesize",
-        direction: None,
-        progress: BODY,
+        keyword: NORMALISED_LENGTH,
+        direction: Some(ToServer),
+        progress: LINE,
         names: &[],
     },
 ];

@@ -15,6 +15,8 @@ pub(super) struct Chunked {
     place: Place,
     /// What has come of a size line.
     line: Vec<u8>,
+    /// A size had an extension behind it.
+    extension: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,11 @@ impl Chunked {
     pub(super) fn clear(&mut self) {
         self.place = Place::Size;
         self.line.clear();
+    }
+
+    /// A size had an extension behind it, since this was asked last.
+    pub(super) fn take_extension(&mut self) -> bool {
+        std::mem::take(&mut self.extension)
     }
 
     /// The line that was not a size, as far as it was kept.
@@ -110,6 +117,7 @@ impl Chunked {
         if !whole {
             return Step::Coding(taken);
         }
+        self.extension |= self.line.contains(&b';');
         match size(&self.line) {
             Size::Invalid if self.place == Place::Size => return Step::Invalid { kept: taken },
             Size::Invalid => return Step::Invalid { kept: 0 },

@@ -41,6 +41,8 @@ pub(super) struct Decoding {
     taken: u64,
     given: u64,
     bomb: bool,
+    /// The bomb was counted.
+    counted: bool,
     limit: usize,
     ratio: u64,
 }
@@ -81,6 +83,7 @@ impl Decoding {
             taken: 0,
             given: 0,
             bomb: false,
+            counted: false,
             limit: limits.decompressed,
             ratio: limits.decompress_ratio as u64,
         }
@@ -92,6 +95,7 @@ impl Decoding {
         self.taken = 0;
         self.given = 0;
         self.bomb = false;
+        self.counted = false;
         let named = named.unwrap_or_default();
         let parts = named
             .split(|byte| *byte == b',' || *byte == b' ')
@@ -108,6 +112,13 @@ impl Decoding {
                 coding => self.put(coding),
             }
         }
+    }
+
+    /// The body turned out to be a bomb, since this was asked last.
+    pub(super) fn take_bomb(&mut self) -> bool {
+        let fresh = self.bomb && !self.counted;
+        self.counted |= self.bomb;
+        fresh
     }
 
     fn put(&mut self, coding: Coding) {

@@ -64,26 +64,57 @@ events! {
     MultipartNoFileData => "multipart_no_filedata",
     MultipartInvalidHeader => "multipart_invalid_header",
     FileNameTooLong => "file_name_too_long",
+    ServerPortMismatch => "request_server_port_tcp_port_mismatch",
+    DoubleEncodedUri => "double_encoded_uri",
+    TooManyWarnings => "too_many_warnings",
+    RangeInvalid => "range_invalid",
+    FailedProtocolChange => "failed_protocol_change",
+    RequestChunkExtension => "request_chunk_extension",
+    ResponseChunkExtension => "response_chunk_extension",
+    CompressionBombLimit => "compression_bomb_limit_reached",
+    RequestSmuggling => "request_smuggling",
 }
 
 /// The anomalies of one transaction, each once.
 #[derive(Debug, Default)]
-pub(super) struct Events(Vec<AppEvent>);
+pub(super) struct Events {
+    all: Vec<AppEvent>,
+    /// Times that any was raised since it was asked last.
+    raised: u32,
+}
 
 impl Events {
     /// Notes an anomaly.
     pub(super) fn raise(&mut self, event: Event) {
-        let event = AppEvent(event as u8);
-        if !self.0.contains(&event) {
-            self.0.push(event);
+        self.add(AppEvent(event as u8));
+        self.raised = self.raised.saturating_add(1);
+    }
+
+    /// Notes those of another.
+    pub(super) fn raise_all(&mut self, others: &Self) {
+        for event in &others.all {
+            self.add(*event);
+        }
+        self.raised = self.raised.saturating_add(others.raised);
+    }
+
+    fn add(&mut self, event: AppEvent) {
+        if !self.all.contains(&event) {
+            self.all.push(event);
         }
     }
 
+    /// Times that any was raised since this was asked last.
+    pub(super) fn take_raised(&mut self) -> u32 {
+        std::mem::take(&mut self.raised)
+    }
+
     pub(super) fn all(&self) -> &[AppEvent] {
-        &self.0
+        &self.all
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.all.clear();
+        self.raised = 0;
     }
 }

@@ -1,91 +1,65 @@
-//! The files of a request whose body is a form (`multipart/form-data`), and names of files.
+//! The files of a request whose body is a form (`multipart/form-data`), and parameters of fields.
 
-use super::content::Content;
-use super::text::{Span, split_while};
-use super::uri::Parts;
-
-/// Files that one request may have; the bytes of further ones are shown in the last.
-const FILES: usize = 64;
-
-/// Bytes of a file's name that are kept.
-pub(super) const NAME: usize = 1024;
+use super::text::split_while;
+use crate::app_layer::{File, FileService, MAX_FILES};
 
 /// Files in order. Memory is kept for their next use.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    names: Vec<u8>,
-    files: Vec<(Span, Content)>,
+    files: Vec<File>,
     used: usize,
 }
 
 impl Files {
-    /// A file begins.
-    pub(super) fn open(&mut self, name: &[u8]) {
-        if self.used == FILES {
+    /// A file begins. One too many goes on with the last.
+    pub(super) fn open(&mut self, name: &[u8], service: &FileService) {
+        if self.used == MAX_FILES {
             return;
         }
-        let from = self.names.len();
-        self.names.extend_from_slice(name);
-        let name = Span::new(from, self.names.len());
         if self.used == self.files.len() {
-            self.files.push((name, Content::default()));
-        } else if let Some(file) = self.files.get_mut(self.used) {
-            file.0 = name;
+            self.files.push(File::default());
         }
-        self.used += 1;
+        if let Some(file) = self.files.get_mut(self.used) {
+            file.clear();
+            file.open(name, service);
+            self.used += 1;
+        }
     }
 
     /// The file that began last.
-    pub(super) fn last(&mut self) -> Option<&mut Content> {
+    pub(super) fn last(&mut self) -> Option<&mut File> {
         let last = self.used.checked_sub(1)?;
-        self.files.get_mut(last).map(|(_, content)| content)
+        self.files.get_mut(last)
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.used == 0
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.used
-    }
-
-    pub(super) fn content(&self, index: usize) -> Option<&Content> {
-        let used = self.files.get(..self.used)?;
-        used.get(index).map(|(_, content)| content)
-    }
-
-    pub(super) fn name(&self, index: usize) -> Option<&[u8]> {
-        let used = self.files.get(..self.used)?;
-        used.get(index).map(|(name, _)| name.of_buffer(&self.names))
+    pub(super) fn get(&self, index: usize) -> Option<&File> {
+        self.files.get(..self.used)?.get(index)
     }
 
     /// What is fresh has been inspected.
     pub(super) fn inspected(&mut self, tail: usize) {
-        for (_, content) in self.files.iter_mut().take(self.used) {
-            content.inspected(tail);
+        for file in self.files.iter_mut().take(self.used) {
+            file.inspected(tail);
         }
     }
 
     /// Nothing will follow.
-    pub(super) fn finish(&mut self) {
-        for (_, content) in self.files.iter_mut().take(self.used) {
-            content.finish();
+    pub(super) fn finish(&mut self, whole: bool) {
+        for file in self.files.iter_mut().take(self.used) {
+            file.finish(whole);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        for (_, content) in self.files.iter_mut().take(self.used) {
-            content.clear();
+        for file in self.files.iter_mut().take(self.used) {
+            file.clear();
         }
         self.used = 0;
-        self.names.clear();
     }
-}
-
-/// The name of a file that goes by its URI: the last segment of the path.
-pub(super) fn file_name<'a>(parts: &Parts, uri: &'a [u8]) -> &'a [u8] {
-    let name = parts.last_segment(uri);
-    name.get(..NAME).unwrap_or(name)
 }
 
 /// The value of a parameter (`; filename="x"`) of a field; `name` is lower case, `=` included.

@@ -1,8 +1,9 @@
 //! The header fields of a message: those of the same name joined, and the buffers made of all of them.
 
 use super::event::{Event, Events};
-use super::fields::{self, Sender, Shape};
+use super::fields::{self, Read, Sender, Shape};
 use super::text::{Span, first_number, trim};
+use crate::app_layer::Limits;
 
 /// Fields of different names that one message may have.
 const NAMES: usize = 1024;
@@ -69,7 +70,44 @@ const SERVER: Names = Names {
     duplicate_length: Event::DuplicateContentLengthResponse,
 };
 
+/// How far a head came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeadStep {
+    /// Bytes that were taken; 0: more are needed.
+    pub(super) taken: usize,
+    /// The head is over.
+    pub(super) over: bool,
+    /// It was a field.
+    pub(super) field: bool,
+}
+
+/// A field, or the head, is longer than the limits allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
 impl Head {
+    /// Takes what comes next of the head from the start of `bytes`: a field, or its end. `value` is
+    /// scratch.
+    pub(super) fn read(
+        &mut self,
+        (sender, bytes, eof): (Sender, &[u8], bool),
+        value: &mut Vec<u8>,
+        limits: &Limits,
+        events: &mut Events,
+    ) -> Result<HeadStep, TooLong> {
+        let read = fields::read(sender, bytes, eof, value);
+        let (taken, over, long) = read.extent(bytes);
+        if long > limits.field || self.size() + taken > limits.head {
+            return Err(TooLong);
+        }
+        let field = matches!(read, Read::Field(_));
+        if let Read::Field(shape) = read {
+            self.add(sender, (bytes, shape, value), events);
+        }
+        self.push_raw(bytes.get(..taken).unwrap_or_default());
+        Ok(HeadStep { taken, over, field })
+    }
+
     /// Takes the bytes of the head as they were sent.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
         self.raw.extend_from_slice(bytes);

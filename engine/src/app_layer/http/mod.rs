@@ -5,7 +5,8 @@
 //!                                                                   \-> forms -> files
 //! ```
 //!
-//! - [`request`], [`response`]: the two directions; [`shared`]: which response belongs to which request;
+//! - [`request`], [`response`]: the two directions, [`side`] what they have in common; [`shared`]: which
+//!   response belongs to which request;
 //! - [`fields`], [`line`], [`chunked`], [`body`]: the grammar; [`head`]: the fields of a message and the
 //!   buffers made of them; [`uri`], [`host`]: normalisation; [`decode`]: content codings; [`multipart`];
 //! - [`buffers`]: what rules may look into.
@@ -28,7 +29,6 @@
 mod body;
 mod buffers;
 mod chunked;
-mod content;
 mod decode;
 mod event;
 mod fields;
@@ -43,12 +43,14 @@ mod record;
 mod request;
 mod response;
 mod shared;
+mod side;
 mod text;
 mod transaction;
+mod upgrade;
 mod uri;
 
 use crate::app_layer::{
-    BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start, Transports,
+    BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start, StateSpec, Transports,
 };
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
@@ -67,8 +69,30 @@ const LINE: Progress = 1;
 const HEADERS: Progress = 2;
 /// The body has begun.
 const BODY: Progress = 3;
+/// The body is over, and trailers have begun.
+const TRAILERS: Progress = 4;
 /// The message is over.
-const COMPLETE: Progress = 4;
+const COMPLETE: Progress = 5;
+
+const fn state(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
+    StateSpec {
+        name,
+        direction,
+        progress,
+    }
+}
+
+/// Steps by the names of rule hooks.
+const STATES: &[StateSpec] = &[
+    state("request_line", ToServer, LINE),
+    state("request_headers", ToServer, HEADERS),
+    state("request_body", ToServer, BODY),
+    state("request_trailer", ToServer, TRAILERS),
+    state("response_line", ToClient, LINE),
+    state("response_headers", ToClient, HEADERS),
+    state("response_body", ToClient, BODY),
+    state("response_trailer", ToClient, TRAILERS),
+];
 
 /// Protocols whose requests look like these.
 const LOOKALIKES: [&[u8]; 2] = [b"SIP/2.0", b"RTSP/1.0"];
@@ -95,6 +119,10 @@ impl Protocol for Http {
 
     fn numbers(&self) -> &'static [NumberSpec] {
         buffers::NUMBERS
+    }
+
+    fn states(&self) -> &'static [StateSpec] {
+        STATES
     }
 
     fn events(&self) -> &'static [&'static str] {

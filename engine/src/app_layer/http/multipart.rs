@@ -4,8 +4,9 @@ use memchr::memmem;
 
 use super::event::{Event, Events};
 use super::fields;
-use super::files::{Files, NAME, parameter};
+use super::files::{Files, parameter};
 use super::text::{contains, split_while, trim};
+use crate::app_layer::{FileService, MAX_FILE_NAME};
 
 /// Longest boundary (RFC 2046 section 5.1.1).
 const BOUNDARY: usize = 70;
@@ -26,6 +27,7 @@ pub(super) struct Multipart {
     begun: bool,
     /// What is held starts a line.
     at_line: bool,
+    service: FileService,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +44,8 @@ enum Place {
 
 impl Multipart {
     /// Starts a body of this `Content-Type`.
-    pub(super) fn start(&mut self, content_type: Option<&[u8]>) {
+    pub(super) fn start(&mut self, content_type: Option<&[u8]>, service: &FileService) {
+        self.service.clone_from(service);
         self.delimiter.clear();
         self.held.clear();
         self.place = Place::Preamble;
@@ -57,6 +60,24 @@ impl Multipart {
         if !boundary.is_empty() && boundary.len() <= BOUNDARY {
             self.delimiter.extend_from_slice(b"--");
             self.delimiter.extend_from_slice(boundary);
+        }
+    }
+
+    /// The body is a form.
+    pub(super) fn is_form(&self) -> bool {
+        !self.delimiter.is_empty()
+    }
+
+    /// Bytes of the body are missing: what was held goes nowhere, and the file at hand has a hole. Where in
+    /// the form what follows is cannot be told; it is taken for more of the same.
+    pub(super) fn skip(&mut self, missing: u64, files: &mut Files) {
+        self.held.clear();
+        self.at_line = false;
+        if let Some(file) = files
+            .last()
+            .filter(|_| self.named && self.place == Place::Data)
+        {
+            file.skip(missing);
         }
     }
 
@@ -75,8 +96,8 @@ impl Multipart {
         self.held = held;
     }
 
-    /// The body is over.
-    pub(super) fn finish(&mut self, files: &mut Files, events: &mut Events) {
+    /// The body is over; `whole`: all of it has come.
+    pub(super) fn finish(&mut self, files: &mut Files, whole: bool, events: &mut Events) {
         if self.delimiter.is_empty() {
             return;
         }
@@ -84,10 +105,11 @@ impl Multipart {
             let held = std::mem::take(&mut self.held);
             self.data(&held, files);
         }
-        if self.place != Place::Epilogue {
+        let ended = self.place == Place::Epilogue;
+        if !ended {
             events.raise(Event::MultipartError);
         }
-        files.finish();
+        files.finish(whole && ended);
         self.held.clear();
         self.delimiter.clear();
     }
@@ -143,7 +165,7 @@ impl Multipart {
                 events.raise(Event::MultipartNoFileData);
             }
             if let Some(file) = files.last() {
-                file.finish();
+                file.finish(true);
             }
         }
         self.place = Place::Delimiter;
@@ -174,7 +196,7 @@ impl Multipart {
             self.at_line = true;
             self.begun = false;
             if self.named {
-                files.open(&self.name);
+                files.open(&self.name, &self.service);
             }
             return Some(end + 1);
         }
@@ -193,13 +215,13 @@ impl Multipart {
     fn disposition(&mut self, value: &[u8], events: &mut Events) {
         let name = parameter(value, b"filename=").filter(|name| !name.is_empty());
         if let Some(name) = name {
-            if name.len() > NAME {
+            if name.len() > MAX_FILE_NAME {
                 events.raise(Event::FileNameTooLong);
             }
             self.named = true;
             self.name.clear();
             self.name
-                .extend_from_slice(name.get(..NAME).unwrap_or(name));
+                .extend_from_slice(name.get(..MAX_FILE_NAME).unwrap_or(name));
         }
     }
 }
@@ -207,6 +229,7 @@ impl Multipart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app_layer::FilePart;
     use proptest::prelude::*;
 
     const TYPE: &[u8] = b"multipart/form-data; boundary=XyZ";
@@ -218,20 +241,18 @@ mod tests {
     fn cut(pieces: &[&[u8]]) -> (Vec<(String, String)>, Vec<u8>) {
         let mut form = Multipart::default();
         let (mut files, mut events) = (Files::default(), Events::default());
-        form.start(Some(TYPE));
+        form.start(Some(TYPE), &FileService::default());
         for piece in pieces {
             form.take(piece, &mut files, &mut events);
         }
-        form.finish(&mut files, &mut events);
+        form.finish(&mut files, true, &mut events);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let found = (0..files.len())
-            .map(|index| {
-                let content = files.content(index).and_then(|content| content.view());
-                let name = files.name(index).unwrap_or_default();
-                (
-                    text(name),
-                    text(content.map_or(&[], |content| content.bytes)),
-                )
+        let found = (0..)
+            .map_while(|index| files.get(index))
+            .map(|file| {
+                let content = file.buffer(FilePart::Data);
+                let content = content.map_or(&[][..], |content| content.bytes);
+                (text(file.name()), text(content))
             })
             .collect();
         (found, events.all().iter().map(|event| event.0).collect())

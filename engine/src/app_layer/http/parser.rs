@@ -1,11 +1,15 @@
 //! HTTP/1 in one flow: both directions and their transactions.
 
-use crate::app_layer::{Input, Limits, Parser, Status, Transaction};
+use crate::app_layer::{Input, Limits, Parser, Status, Surroundings, Transaction};
 use crate::event::FlowDirection;
 
-use super::request::{Ran, RequestSide};
+use super::COMPLETE;
+use super::event::Event;
+use super::request::RequestSide;
 use super::response::ResponseSide;
 use super::shared::{Shared, Tunnel};
+use super::side::{self, Ran};
+use super::upgrade::Judgement;
 
 /// HTTP/1 in one flow.
 #[derive(Debug)]
@@ -24,8 +28,31 @@ impl HttpParser {
         }
     }
 
+    /// What follows is another protocol's. That it is not the one agreed on is told by a transaction of its
+    /// own, which is inspected first.
+    fn switched(&mut self, input: &Input<'_>) -> Status {
+        if input.bytes.is_empty() {
+            return Status::Continue;
+        }
+        let upgrade = &mut self.response.upgrade;
+        let (judgement, unread) = upgrade.judge(input.direction, input.bytes, input.eof);
+        match judgement {
+            Judgement::More => return Status::Continue,
+            Judgement::Fits => return Status::Upgraded { unread },
+            Judgement::Differs => {}
+        }
+        let number = self.shared.open().ok();
+        if let Some(transaction) = number.and_then(|number| self.shared.get(number)) {
+            transaction.late = true;
+            transaction.events.raise(Event::FailedProtocolChange);
+            transaction.request.reach(COMPLETE);
+            transaction.response.reach(COMPLETE);
+        }
+        Status::Full { unread }
+    }
+
     fn requests(&mut self, input: &Input<'_>) -> Ran {
-        self.request.take(input.bytes, input.eof, &mut self.shared)
+        side::take(&mut self.request, input.bytes, input.eof, &mut self.shared)
     }
 
     fn responses(&mut self, input: &Input<'_>) -> Ran {
@@ -33,28 +60,29 @@ impl HttpParser {
         if !input.bytes.is_empty() {
             self.request.response_begins(shared);
         }
-        let ran = self.response.take(input.bytes, input.eof, shared);
+        let ran = side::take(&mut self.response, input.bytes, input.eof, shared);
         if let Some(number) = self.response.declined.take() {
             self.request.body_declined(number, shared);
         }
         if shared.tunnel == Tunnel::Declined && self.request.waits_for_tunnel() {
             // What waited is read now; where there is no room, with what comes next.
-            let _ = self.request.take(&[], false, shared);
+            let _ = side::take(&mut self.request, &[], false, shared);
         }
         ran
     }
 }
 
 impl Parser for HttpParser {
+    fn surround(&mut self, surroundings: &Surroundings<'_>) {
+        self.shared.server_port = surroundings.server_port;
+        if self.shared.files.needs != surroundings.files.needs {
+            self.shared.files.clone_from(surroundings.files);
+        }
+    }
+
     fn parse(&mut self, input: &Input<'_>) -> Status {
         if self.response.switched {
-            return if input.bytes.is_empty() {
-                Status::Continue
-            } else {
-                Status::Upgraded {
-                    unread: input.bytes.len(),
-                }
-            };
+            return self.switched(input);
         }
         let ran = match input.direction {
             FlowDirection::ToServer => self.requests(input),

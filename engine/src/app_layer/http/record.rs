@@ -39,7 +39,7 @@ pub(super) fn describe(transaction: &HttpTransaction, fields: &mut dyn Fields) {
     if let Some(location) = response.head.value(b"location") {
         fields.text("redirect", location);
     }
-    fields.number("length", response.body.len());
+    fields.number("length", response.body.size());
     for (name, head) in [
         ("request_headers", &request.head),
         ("response_headers", &response.head),

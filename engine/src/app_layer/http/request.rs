@@ -1,18 +1,22 @@
 //! Requests, as they come.
 
-use super::body::{Body, Framing, Next};
+mod head;
+
+use super::body::{Body, Next};
 use super::decode::Decoding;
 use super::event::{Event, Events};
-use super::fields::{self, Read, Sender};
-use super::line::{self, Version};
+use super::fields::Sender;
+use super::head::{HeadStep, TooLong};
+use super::line;
 use super::multipart::Multipart;
 use super::pending::Pending;
 use super::shared::{NoRoom, Shared, Tunnel};
-use super::text::{chomp, contains, first_number, is_space, is_token, split_while, trim};
+use super::side::{Side, Step};
+use super::text::{chomp, contains, is_space, is_token, split_while, trim};
 use super::transaction::{HttpTransaction, Request};
-use super::uri::host_and_port;
-use super::{BODY, COMPLETE, HEADERS, LINE, host, uri};
+use super::{BODY, COMPLETE, HEADERS, TRAILERS};
 use crate::app_layer::Limits;
+use head::{check_authorization, framing, read_hosts, read_line};
 
 /// The client's direction.
 #[derive(Debug)]
@@ -47,33 +51,6 @@ enum State {
     Failed,
 }
 
-/// How far a step came.
-enum Step {
-    /// So many bytes were taken.
-    Taken(usize),
-    /// More bytes are needed.
-    More,
-    /// There is no room for a transaction.
-    NoRoom,
-}
-
-impl From<NoRoom> for Step {
-    fn from(_: NoRoom) -> Self {
-        Self::NoRoom
-    }
-}
-
-/// How a run over what came ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ran {
-    /// All is taken or waits.
-    Through,
-    /// There is no room for a transaction; so many bytes at the end of the input were not taken.
-    NoRoom(usize),
-    /// Nothing can be made of this direction.
-    Failed,
-}
-
 impl RequestSide {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
@@ -93,60 +70,15 @@ impl RequestSide {
         self.current = None;
     }
 
-    /// Takes what came.
-    pub(super) fn take(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Ran {
-        let mut pending = std::mem::take(&mut self.pending);
-        let (unread, full) = pending.run(bytes, |bytes| self.run(bytes, eof, shared));
-        self.pending = pending;
-        if self.state == State::Failed {
-            return Ran::Failed;
-        }
-        if full {
-            return Ran::NoRoom(unread);
-        }
-        if eof {
-            self.end(shared);
-        }
-        Ran::Through
-    }
-
-    fn run(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> (usize, bool, bool) {
-        let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            match self.step(rest, eof, shared) {
-                Step::Taken(taken) => at += taken,
-                Step::More => break,
-                Step::NoRoom => return (at, false, true),
-            }
-            if self.state == State::Failed {
-                return (bytes.len(), true, false);
-            }
-        }
-        (at, true, false)
-    }
-
-    fn step(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Step {
-        let step = match self.state {
-            State::Line => self.line(bytes, eof, shared),
-            State::Junk => self.junk(bytes, shared),
-            State::Head { .. } | State::Trailers => self.head(bytes, eof, shared),
-            State::Body => self.body(bytes, shared),
-            State::Tunnel => self.tunnel(bytes, shared),
-            State::Lost => self.lost(bytes),
-            State::Failed => Ok(Step::More),
-        };
-        step.unwrap_or_else(Step::from)
-    }
-
-    /// The transaction at hand.
+    /// The transaction at hand; where it was let go, a new one that goes on with it.
     fn transaction<'s>(
         &mut self,
         shared: &'s mut Shared,
     ) -> Result<&'s mut HttpTransaction, NoRoom> {
-        let mut number = self.current.unwrap_or(u64::MAX);
-        let transaction = shared.go_on(&mut number, |late| late.response.progress = COMPLETE)?;
-        self.current = Some(number);
-        Ok(transaction)
+        shared.go_on(&mut self.current, |late| {
+            late.response.progress = COMPLETE;
+            late.request.body.go_on();
+        })
     }
 
     /// A limit was hit.
@@ -192,11 +124,12 @@ impl RequestSide {
             self.state = State::Junk;
             return Ok(Step::Taken(0));
         }
+        let server_port = shared.server_port;
         let number = shared.open()?;
         self.current = Some(number);
         let incomplete = eof && !sent.ends_with(b"\n");
         if let Some(transaction) = shared.get(number) {
-            read_line(transaction, line);
+            read_line(transaction, line, server_port);
             if incomplete {
                 transaction.events.raise(Event::RequestLineIncomplete);
             }
@@ -222,41 +155,34 @@ impl RequestSide {
     fn head(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Result<Step, NoRoom> {
         let limits = shared.limits;
         let mut value = std::mem::take(&mut self.value);
-        let read = fields::read(Sender::Client, bytes, eof, &mut value);
         let transaction = self.transaction(shared)?;
-        let request = &mut transaction.request;
-        let (taken, over, long) = read.extent(bytes);
-        if long > limits.field || request.head.size() + taken > limits.head {
-            self.value = value;
-            return self.too_long(shared);
-        }
-        if let Read::Field(shape) = read {
-            let field = (bytes, shape, &value[..]);
-            request
-                .head
-                .add(Sender::Client, field, &mut transaction.events);
-        }
-        self.value = value;
-        request
-            .head
-            .push_raw(bytes.get(..taken).unwrap_or_default());
-        if matches!(self.state, State::Head { old: true }) && matches!(read, Read::Field(_)) {
-            transaction.events.raise(Event::RequestMissingProtocol);
+        let HttpTransaction {
+            request, events, ..
+        } = transaction;
+        let input = (Sender::Client, bytes, eof);
+        let read = request.head.read(input, &mut value, &limits, events);
+        let field = matches!(&read, Ok(HeadStep { field: true, .. }));
+        if self.state == (State::Head { old: true }) && field {
+            events.raise(Event::RequestMissingProtocol);
             self.state = State::Head { old: false };
         }
-        if over {
-            self.end_of_head(shared)?;
+        self.value = value;
+        match read {
+            Err(TooLong) => self.too_long(shared),
+            Ok(HeadStep { taken: 0, .. }) => Ok(Step::More),
+            Ok(HeadStep { taken, over, .. }) => {
+                if over {
+                    self.end_of_head(shared)?;
+                }
+                Ok(Step::Taken(taken))
+            }
         }
-        Ok(if taken == 0 {
-            Step::More
-        } else {
-            Step::Taken(taken)
-        })
     }
 
     /// The head, or the trailers, are there as a whole.
     fn end_of_head(&mut self, shared: &mut Shared) -> Result<(), NoRoom> {
         let trailers = self.state == State::Trailers;
+        let server_port = shared.server_port;
         let transaction = self.transaction(shared)?;
         let HttpTransaction {
             request, events, ..
@@ -265,7 +191,7 @@ impl RequestSide {
         if trailers {
             return self.complete(shared);
         }
-        read_hosts(request, events);
+        read_hosts(request, server_port, events);
         check_authorization(request, events);
         request.reach(HEADERS);
         let connect = request.method() == b"CONNECT";
@@ -279,10 +205,8 @@ impl RequestSide {
         let Some(framing) = framing else {
             return self.complete(shared);
         };
-        let head = &request.head;
         self.body.start(framing);
-        self.decoding.start(head.value(b"content-encoding"), events);
-        self.multipart.start(head.value(b"content-type"));
+        self.start_content(shared)?;
         self.state = State::Body;
         if self.body.is_over() {
             return self.complete(shared);
@@ -290,14 +214,29 @@ impl RequestSide {
         Ok(())
     }
 
-    fn body(&mut self, bytes: &[u8], shared: &mut Shared) -> Result<Step, NoRoom> {
-        // Room first: what is taken must be shown.
-        let mut number = self.current.unwrap_or(u64::MAX);
-        let transaction = shared.go_on(&mut number, |late| late.response.progress = COMPLETE)?;
-        self.current = Some(number);
+    /// Looks at what the body is: coded, a form, a file.
+    fn start_content(&mut self, shared: &mut Shared) -> Result<(), NoRoom> {
+        let (files, decodes) = (shared.files.clone(), shared.decodes());
         let HttpTransaction {
             request, events, ..
-        } = transaction;
+        } = self.transaction(shared)?;
+        let coding = request.head.value(b"content-encoding");
+        self.decoding.start(coding.filter(|_| decodes), events);
+        let content_type = request.head.value(b"content-type");
+        self.multipart.start(content_type, &files);
+        if !self.multipart.is_form() {
+            request
+                .body
+                .open(request.path.of_buffer(&request.uri), &files);
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, bytes: &[u8], shared: &mut Shared) -> Result<Step, NoRoom> {
+        // Room first: what is taken must be shown.
+        let HttpTransaction {
+            request, events, ..
+        } = self.transaction(shared)?;
         request.reach(BODY);
         let (decoding, multipart) = (&mut self.decoding, &mut self.multipart);
         let mut put = |bytes: &[u8]| show(request, (decoding, multipart), events, bytes);
@@ -305,29 +244,37 @@ impl RequestSide {
         if invalid {
             events.raise(Event::InvalidRequestChunkLen);
         }
+        if self.body.has_extension() {
+            events.raise(Event::RequestChunkExtension);
+        }
+        shared.count_bomb(self.current, &mut self.decoding);
         match next {
             Next::Body => {}
             Next::End => self.complete(shared)?,
-            Next::Trailers => self.state = State::Trailers,
+            Next::Trailers => {
+                self.transaction(shared)?.request.reach(TRAILERS);
+                self.state = State::Trailers;
+            }
         }
         Ok(Step::Taken(taken))
     }
 
     /// The request is over.
     fn complete(&mut self, shared: &mut Shared) -> Result<(), NoRoom> {
-        let transaction = self.transaction(shared)?;
         let HttpTransaction {
             request, events, ..
-        } = transaction;
+        } = self.transaction(shared)?;
         let Request { body, files, .. } = request;
         self.decoding.finish(&mut |bytes| {
             body.push(bytes);
             self.multipart.take(bytes, files, events);
         });
-        self.multipart.finish(files, events);
-        body.finish();
+        let whole = self.body.is_whole();
+        self.multipart.finish(files, whole, events);
+        body.finish(whole);
         request.reach(COMPLETE);
         self.state = State::Line;
+        shared.count_warnings(self.current);
         Ok(())
     }
 
@@ -369,6 +316,7 @@ impl RequestSide {
         if self.state == State::Body && self.body.skip(missing) {
             if let Ok(transaction) = self.transaction(shared) {
                 transaction.request.body.skip(missing);
+                self.multipart.skip(missing, &mut transaction.request.files);
             }
             if self.body.is_over() {
                 let _ = self.complete(shared);
@@ -379,22 +327,6 @@ impl RequestSide {
             self.end(shared);
             self.pending.clear();
             self.state = State::Lost;
-        }
-    }
-
-    /// Nothing more belongs to the request at hand.
-    fn end(&mut self, shared: &mut Shared) {
-        let live = self
-            .current
-            .is_some_and(|current| shared.get(current).is_some());
-        if !live {
-            return;
-        }
-        if let State::Head { .. } | State::Trailers = self.state {
-            let _ = self.end_of_head(shared);
-        }
-        if self.state == State::Body {
-            let _ = self.complete(shared);
         }
     }
 
@@ -414,7 +346,7 @@ impl RequestSide {
         }
         let none = shared.get(number).is_some_and(|transaction| {
             let expect = transaction.request.head.value(b"expect");
-            transaction.request.body.view().is_none()
+            !transaction.request.body.has_begun()
                 && expect.is_some_and(|expect| contains(expect, b"100-continue"))
         });
         if none {
@@ -425,6 +357,43 @@ impl RequestSide {
     /// Whether bytes wait for what becomes of a CONNECT.
     pub(super) fn waits_for_tunnel(&self) -> bool {
         self.state == State::Tunnel
+    }
+}
+
+impl Side for RequestSide {
+    fn step(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Result<Step, NoRoom> {
+        match self.state {
+            State::Line => self.line(bytes, eof, shared),
+            State::Junk => self.junk(bytes, shared),
+            State::Head { .. } | State::Trailers => self.head(bytes, eof, shared),
+            State::Body => self.body(bytes, shared),
+            State::Tunnel => self.tunnel(bytes, shared),
+            State::Lost => self.lost(bytes),
+            State::Failed => Ok(Step::More),
+        }
+    }
+
+    fn pending(&mut self) -> &mut Pending {
+        &mut self.pending
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
+    fn end(&mut self, shared: &mut Shared) {
+        let live = self
+            .current
+            .is_some_and(|current| shared.get(current).is_some());
+        if !live {
+            return;
+        }
+        if let State::Head { .. } | State::Trailers = self.state {
+            let _ = self.end_of_head(shared);
+        }
+        if self.state == State::Body {
+            let _ = self.complete(shared);
+        }
     }
 }
 
@@ -443,115 +412,11 @@ fn show(
     bytes: &[u8],
 ) {
     let Request { body, files, .. } = request;
-    let before = body.len();
-    decoding.decode(bytes, events, &mut |decoded| body.push(decoded));
-    let _ = before;
-    if let Some(view) = body.view() {
-        let fresh = usize::try_from(body.len() - before).unwrap_or(usize::MAX);
-        let from = view.bytes.len().saturating_sub(fresh);
-        multipart.take(view.bytes.get(from..).unwrap_or_default(), files, events);
-    }
-}
-
-/// Reads a request line into a transaction.
-fn read_line(transaction: &mut HttpTransaction, line: &[u8]) {
-    let HttpTransaction {
-        request, events, ..
-    } = transaction;
-    request.line.extend_from_slice(line);
-    request.parts = line::request_line(line, events);
-    let raw = request.parts.uri.of_buffer(line);
-    if request.parts.method.of_buffer(line) == b"CONNECT" {
-        let (_, port) = host_and_port(raw);
-        if !port.is_empty() && host::port(port).is_none() {
-            events.raise(Event::InvalidAuthorityPort);
-        }
-    } else {
-        request.uri_parts = uri::split(raw);
-        request.uri_parts.normalise(raw, &mut request.uri);
-    }
-    request.reach(LINE);
-}
-
-/// Finds the host: the URI's, or else the field's.
-fn read_hosts(request: &mut Request, events: &mut Events) {
-    let raw = request.parts.uri.of_buffer(&request.line);
-    let in_uri = request.uri_parts.host.of_buffer(raw);
-    let field = request.head.value(b"host");
-    if !in_uri.is_empty() {
-        if !host::is_valid(in_uri) {
-            events.raise(Event::UriHostInvalid);
-        }
-        let port = request.uri_parts.port.of_buffer(raw);
-        if !port.is_empty() && host::port(port).is_none() {
-            events.raise(Event::InvalidServerPort);
-        }
-        request
-            .host
-            .extend(in_uri.iter().map(u8::to_ascii_lowercase));
-        while request.host.last() == Some(&b'.') {
-            request.host.pop();
-        }
-    }
-    let Some(field) = field else {
-        if request.parts.version == Version::V1_1 {
-            events.raise(Event::MissingHost);
-        }
-        return;
-    };
-    let (name, port) = host_and_port(field);
-    let port_valid = port.is_empty() || host::port(port).is_some();
-    if !host::is_valid(name) || !port_valid {
-        events.raise(Event::HeaderHostInvalid);
-    }
-    if in_uri.is_empty() {
-        request.host.extend(name.iter().map(u8::to_ascii_lowercase));
-    } else if !in_uri.eq_ignore_ascii_case(name) {
-        events.raise(Event::HostAmbiguous);
-    }
-}
-
-/// Schemes of `Authorization` that are known.
-const SCHEMES: [&[u8]; 6] = [
-    b"basic",
-    b"digest",
-    b"bearer",
-    b"negotiate",
-    b"ntlm",
-    b"aws4-hmac-sha256",
-];
-
-fn check_authorization(request: &Request, events: &mut Events) {
-    let Some(value) = request.head.value(b"authorization") else {
-        return;
-    };
-    let (scheme, _) = split_while(value, |byte| !is_space(byte));
-    if !SCHEMES
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-    {
-        events.raise(Event::AuthUnrecognized);
-    }
-}
-
-/// How the request's body is framed; `None`: it has none.
-fn framing(request: &Request, events: &mut Events) -> Option<Framing> {
-    let head = &request.head;
-    if let Some(coding) = head.value(b"transfer-encoding") {
-        if contains(coding, b"chunked") {
-            if request.parts.version < Version::V1_1 {
-                events.raise(Event::InvalidTransferEncodingRequest);
-            }
-            return Some(Framing::Chunked);
-        }
-        events.raise(Event::InvalidTransferEncodingRequest);
-    }
-    let length = head.value(b"content-length")?;
-    match first_number(length) {
-        Some(length) => Some(Framing::Length(length)),
-        None => {
-            events.raise(Event::InvalidContentLengthRequest);
-            None
-        }
-    }
+    // The form is cut behind the coding, whose events are its own.
+    let mut in_form = Events::default();
+    decoding.decode(bytes, events, &mut |decoded| {
+        body.push(decoded);
+        multipart.take(decoded, files, &mut in_form);
+    });
+    events.raise_all(&in_form);
 }

@@ -1,18 +1,22 @@
 //! Responses, as they come.
 
+mod head;
+
 use super::body::{Body, Framing, Next};
 use super::decode::Decoding;
 use super::event::{Event, Events};
-use super::fields::{self, Read, Sender};
-use super::files::{NAME, parameter};
-use super::line::{self, Version};
+use super::fields::Sender;
+use super::head::{HeadStep, TooLong};
+use super::line;
 use super::pending::Pending;
-use super::request::Ran;
 use super::shared::{Kind, NoRoom, Shared, Tunnel};
-use super::text::{chomp, contains, first_number, is_space, is_word, split_while, trim};
-use super::transaction::{HttpTransaction, Response};
-use super::{BODY, COMPLETE, HEADERS, LINE};
+use super::side::{Side, Step};
+use super::text::{chomp, is_space, split_while};
+use super::transaction::HttpTransaction;
+use super::upgrade::Upgrade;
+use super::{BODY, COMPLETE, HEADERS, LINE, TRAILERS};
 use crate::app_layer::Limits;
+use head::{framing, is_framed, is_interim, open_file};
 
 /// The server's direction.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(super) struct ResponseSide {
     open: bool,
     /// What follows is another protocol.
     pub(super) switched: bool,
+    /// Which.
+    pub(super) upgrade: Upgrade,
     /// Number of a request whose body was declined.
     pub(super) declined: Option<u64>,
 }
@@ -49,18 +55,6 @@ enum State {
     Failed,
 }
 
-/// How far a step came.
-enum Step {
-    /// So many bytes were taken.
-    Taken(usize),
-    /// More bytes are needed.
-    More,
-    /// There is no room for a transaction.
-    NoRoom,
-    /// So many bytes were taken; what follows is another protocol.
-    Switched(usize),
-}
-
 impl ResponseSide {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
@@ -73,6 +67,7 @@ impl ResponseSide {
             kind: Kind::Other,
             open: false,
             switched: false,
+            upgrade: Upgrade::default(),
             declined: None,
         }
     }
@@ -83,57 +78,8 @@ impl ResponseSide {
         self.current = None;
         self.open = false;
         self.switched = false;
+        self.upgrade.clear();
         self.declined = None;
-    }
-
-    /// Takes what came. Bytes that are another protocol's are not taken.
-    pub(super) fn take(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Ran {
-        let mut pending = std::mem::take(&mut self.pending);
-        let (unread, full) = pending.run(bytes, |bytes| self.run(bytes, eof, shared));
-        self.pending = pending;
-        if self.state == State::Failed {
-            return Ran::Failed;
-        }
-        if full {
-            return Ran::NoRoom(unread);
-        }
-        if eof {
-            self.end(shared);
-        }
-        Ran::Through
-    }
-
-    fn run(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> (usize, bool, bool) {
-        let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            match self.step(rest, eof, shared) {
-                Step::Taken(taken) => at += taken,
-                Step::More => break,
-                Step::NoRoom => return (at, false, true),
-                Step::Switched(taken) => {
-                    self.switched = true;
-                    at += taken;
-                    return (at, false, at < bytes.len());
-                }
-            }
-            if self.state == State::Failed {
-                return (bytes.len(), true, false);
-            }
-        }
-        (at, true, false)
-    }
-
-    fn step(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Step {
-        let step = match self.state {
-            State::Line => self.line(bytes, eof, shared),
-            State::Junk => self.junk(bytes, shared),
-            State::Head | State::Trailers => self.head(bytes, eof, shared),
-            State::MaybeBody(framing) => self.maybe_body(bytes, framing, eof, shared),
-            State::Body => self.body(bytes, shared),
-            State::Lost => Ok(self.lost(bytes)),
-            State::Failed => Ok(Step::More),
-        };
-        step.unwrap_or(Step::NoRoom)
     }
 
     /// The transaction at hand; where it was let go, a new one that goes on with it.
@@ -141,10 +87,10 @@ impl ResponseSide {
         &mut self,
         shared: &'s mut Shared,
     ) -> Result<&'s mut HttpTransaction, NoRoom> {
-        let mut number = self.current.unwrap_or(u64::MAX);
-        let transaction = shared.go_on(&mut number, |late| late.request.progress = COMPLETE)?;
-        self.current = Some(number);
-        Ok(transaction)
+        shared.go_on(&mut self.current, |late| {
+            late.request.progress = COMPLETE;
+            late.response.body.go_on();
+        })
     }
 
     /// Finds the transaction that a response belongs to, unless one is at hand that has no head yet.
@@ -242,7 +188,7 @@ impl ResponseSide {
         if end.is_some() {
             self.state = State::Line;
         }
-        if response.progress < BODY && response.body.len() > limit {
+        if response.progress < BODY && response.body.size() > limit {
             // No status line will come: HTTP/0.9.
             response.reach(BODY);
             self.body.start(Framing::UntilClose);
@@ -264,33 +210,23 @@ impl ResponseSide {
             return Ok(Step::Taken(1));
         }
         let mut value = std::mem::take(&mut self.value);
-        let read = fields::read(Sender::Server, bytes, eof, &mut value);
-        let transaction = self.transaction(shared)?;
         let HttpTransaction {
             response, events, ..
-        } = transaction;
-        let (taken, over, long) = read.extent(bytes);
-        if long > limits.field || response.head.size() + taken > limits.head {
-            self.value = value;
-            return self.too_long(shared);
-        }
-        if let Read::Field(shape) = read {
-            response
-                .head
-                .add(Sender::Server, (bytes, shape, &value), events);
-        }
+        } = self.transaction(shared)?;
+        let input = (Sender::Server, bytes, eof);
+        let read = response.head.read(input, &mut value, &limits, events);
         self.value = value;
-        response
-            .head
-            .push_raw(bytes.get(..taken).unwrap_or_default());
-        if over && self.end_of_head(shared)? {
-            return Ok(Step::Switched(taken));
+        match read {
+            Err(TooLong) => self.too_long(shared),
+            Ok(HeadStep { taken: 0, .. }) => Ok(Step::More),
+            Ok(HeadStep { taken, over, .. }) => {
+                if over && self.end_of_head(shared)? {
+                    self.switched = true;
+                    return Ok(Step::Switched(taken));
+                }
+                Ok(Step::Taken(taken))
+            }
         }
-        Ok(if taken == 0 {
-            Step::More
-        } else {
-            Step::Taken(taken)
-        })
     }
 
     /// The head, or the trailers, are there as a whole. Returns whether another protocol follows.
@@ -316,8 +252,10 @@ impl ResponseSide {
             return Ok(false);
         }
         response.reach(HEADERS);
-        name_file(response);
         let success = (200..300).contains(&status);
+        if status == 101 {
+            self.upgrade.agreed(response.head.value(b"upgrade"));
+        }
         let framed = is_framed(response);
         let framing = framing(response, events);
         let bodiless = (100..200).contains(&status) || status == 204 || status == 304;
@@ -344,12 +282,17 @@ impl ResponseSide {
     }
 
     fn start_body(&mut self, framing: Framing, shared: &mut Shared) -> Result<(), NoRoom> {
+        let (files, decodes) = (shared.files.clone(), shared.decodes());
         let HttpTransaction {
-            response, events, ..
+            request,
+            response,
+            events,
+            ..
         } = self.transaction(shared)?;
         self.body.start(framing);
         let coding = response.head.value(b"content-encoding");
-        self.decoding.start(coding, events);
+        self.decoding.start(coding.filter(|_| decodes), events);
+        open_file(request, response, &files, events);
         self.state = State::Body;
         if self.body.is_over() {
             return self.complete(shared);
@@ -391,23 +334,31 @@ impl ResponseSide {
         if invalid {
             events.raise(Event::InvalidResponseChunkLen);
         }
+        if self.body.has_extension() {
+            events.raise(Event::ResponseChunkExtension);
+        }
+        shared.count_bomb(self.current, &mut self.decoding);
         match next {
             Next::Body => {}
             Next::End => self.complete(shared)?,
-            Next::Trailers => self.state = State::Trailers,
+            Next::Trailers => {
+                self.transaction(shared)?.response.reach(TRAILERS);
+                self.state = State::Trailers;
+            }
         }
         Ok(Step::Taken(taken))
     }
 
     /// The response is over.
     fn complete(&mut self, shared: &mut Shared) -> Result<(), NoRoom> {
-        let body = &mut self.transaction(shared)?.response.body;
-        self.decoding.finish(&mut |bytes| body.push(bytes));
         let response = &mut self.transaction(shared)?.response;
-        response.body.finish();
+        let body = &mut response.body;
+        self.decoding.finish(&mut |bytes| body.push(bytes));
+        body.finish(self.body.is_whole());
         response.reach(COMPLETE);
         self.open = false;
         self.state = State::Line;
+        shared.count_warnings(self.current);
         Ok(())
     }
 
@@ -445,8 +396,29 @@ impl ResponseSide {
             self.state = State::Lost;
         }
     }
+}
 
-    /// Nothing more belongs to the response at hand.
+impl Side for ResponseSide {
+    fn step(&mut self, bytes: &[u8], eof: bool, shared: &mut Shared) -> Result<Step, NoRoom> {
+        match self.state {
+            State::Line => self.line(bytes, eof, shared),
+            State::Junk => self.junk(bytes, shared),
+            State::Head | State::Trailers => self.head(bytes, eof, shared),
+            State::MaybeBody(framing) => self.maybe_body(bytes, framing, eof, shared),
+            State::Body => self.body(bytes, shared),
+            State::Lost => Ok(self.lost(bytes)),
+            State::Failed => Ok(Step::More),
+        }
+    }
+
+    fn pending(&mut self) -> &mut Pending {
+        &mut self.pending
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
     fn end(&mut self, shared: &mut Shared) {
         let live = self
             .current
@@ -461,56 +433,5 @@ impl ResponseSide {
         if begun {
             let _ = self.complete(shared);
         }
-    }
-}
-
-/// Whether a 100 is followed by another response: it has no body.
-fn is_interim(response: &Response) -> bool {
-    let head = &response.head;
-    let length = head.value(b"content-length").and_then(first_number);
-    head.value(b"transfer-encoding").is_none() && length.unwrap_or(0) == 0
-}
-
-fn is_framed(response: &Response) -> bool {
-    let head = &response.head;
-    head.value(b"transfer-encoding").is_some() || head.value(b"content-length").is_some()
-}
-
-/// How the response's body is framed, if it has one.
-fn framing(response: &Response, events: &mut Events) -> Framing {
-    let head = &response.head;
-    let coding = head.value(b"transfer-encoding");
-    if let Some(coding) = coding.filter(|coding| contains(coding, b"chunked")) {
-        if !is_word(trim(coding), b"chunked") {
-            events.raise(Event::ResponseAbnormalTransferEncoding);
-        }
-        if response.parts.version < Version::V1_1 {
-            events.raise(Event::ResponseChunkedOldProtocol);
-        }
-        return Framing::Chunked;
-    }
-    if coding.is_some() {
-        events.raise(Event::InvalidTransferEncodingResponse);
-    }
-    let Some(length) = head.value(b"content-length") else {
-        return Framing::UntilClose;
-    };
-    match first_number(length) {
-        Some(length) => Framing::Length(length),
-        None => {
-            events.raise(Event::InvalidContentLengthResponse);
-            Framing::UntilClose
-        }
-    }
-}
-
-/// The name that `Content-Disposition` gives the body.
-fn name_file(response: &mut Response) {
-    let disposition = response.head.value(b"content-disposition");
-    let name = disposition.and_then(|value| parameter(value, b"filename="));
-    if let Some(name) = name {
-        response.file_name.clear();
-        let name = name.get(..NAME).unwrap_or(name);
-        response.file_name.extend_from_slice(name);
     }
 }

@@ -2,14 +2,22 @@
 
 use std::collections::VecDeque;
 
-use crate::app_layer::{Limits, Transactions};
+use crate::app_layer::{FileService, Limits, Transactions};
 
 use super::COMPLETE;
+use super::decode::Decoding;
+use super::event::Event;
 use super::transaction::HttpTransaction;
 
 /// Requests let go unanswered whose responses are waited for. Beyond it their responses are taken for
 /// those of later requests.
 const OWED: usize = 4096;
+
+/// Compression bombs of a flow from which on nothing more is decoded.
+const BOMBS: u32 = 3;
+
+/// Anomalies of a flow from which on it is one itself.
+const WARNINGS: u32 = 512;
 
 /// The transactions of a flow.
 #[derive(Debug)]
@@ -22,6 +30,12 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     /// What became of a CONNECT.
     pub(super) tunnel: Tunnel,
+    /// What is wanted of files.
+    pub(super) files: FileService,
+    /// The port that the client talks to; 0: not known.
+    pub(super) server_port: u16,
+    bombs: u32,
+    warnings: u32,
 }
 
 /// What the framing of a response depends on.
@@ -68,6 +82,10 @@ impl Shared {
             owed: VecDeque::new(),
             limits: *limits,
             tunnel: Tunnel::None,
+            files: FileService::default(),
+            server_port: 0,
+            bombs: 0,
+            warnings: 0,
         }
     }
 
@@ -89,20 +107,59 @@ impl Shared {
         self.transactions.get_mut(index)
     }
 
-    /// The transaction of that number or, where it was let go, a new one that goes on with it.
+    /// The transaction at hand or, where it was let go, a new one that goes on with it.
     pub(super) fn go_on(
         &mut self,
-        number: &mut u64,
+        current: &mut Option<u64>,
         late: impl FnOnce(&mut HttpTransaction),
     ) -> Result<&mut HttpTransaction, NoRoom> {
-        if self.get(*number).is_none() {
-            *number = self.open()?;
-            if let Some(transaction) = self.get(*number) {
-                transaction.late = true;
-                late(transaction);
+        let known = current.filter(|number| self.get(*number).is_some());
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let number = self.open()?;
+                if let Some(transaction) = self.get(number) {
+                    transaction.late = true;
+                    late(transaction);
+                }
+                number
             }
+        };
+        *current = Some(number);
+        self.get(number).ok_or(NoRoom)
+    }
+
+    /// Whether bodies are decoded.
+    pub(super) fn decodes(&self) -> bool {
+        self.bombs < BOMBS
+    }
+
+    /// Counts a bomb that the body of a transaction turned out to be.
+    pub(super) fn count_bomb(&mut self, current: Option<u64>, decoding: &mut Decoding) {
+        if !decoding.take_bomb() {
+            return;
         }
-        self.get(*number).ok_or(NoRoom)
+        self.bombs = self.bombs.saturating_add(1);
+        let reached = self.bombs == BOMBS;
+        let transaction = current.and_then(|number| self.get(number));
+        if let Some(transaction) = transaction.filter(|_| reached) {
+            transaction.events.raise(Event::CompressionBombLimit);
+        }
+    }
+
+    /// Counts the anomalies of a message that is over.
+    pub(super) fn count_warnings(&mut self, current: Option<u64>) {
+        let Some(transaction) = current.and_then(|number| self.get(number)) else {
+            return;
+        };
+        let raised = transaction.events.take_raised();
+        let before = self.warnings;
+        self.warnings = before.saturating_add(raised);
+        let reached = before < WARNINGS && self.warnings >= WARNINGS;
+        let transaction = current.and_then(|number| self.get(number));
+        if let Some(transaction) = transaction.filter(|_| reached) {
+            transaction.events.raise(Event::TooManyWarnings);
+        }
     }
 
     /// The transaction that the next response belongs to, and whether its request was seen.
@@ -150,5 +207,7 @@ impl Shared {
         self.first = 0;
         self.owed.clear();
         self.tunnel = Tunnel::None;
+        self.bombs = 0;
+        self.warnings = 0;
     }
 }

@@ -136,8 +136,8 @@ fn every_buffer_shows_its_part() {
         ("http.response_body", ToClient, "abcde"),
         ("file.data", ToServer, "hello"),
         ("file.data", ToClient, "abcde"),
-        ("file.name", ToServer, "c.php"),
-        ("file.name", ToClient, "c.php"),
+        ("file.name", ToServer, "/c.php"),
+        ("file.name", ToClient, "/c.php"),
         (
             "http.header_names",
             ToClient,

@@ -3,14 +3,15 @@
 use crate::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Progress, Transaction};
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
-use super::buffers::{Part, part};
-use super::content::Content;
+use super::buffers::{self, Part, part};
 use super::event::Events;
-use super::files::{Files, file_name};
+use super::files::Files;
 use super::head::Head;
 use super::line::{RequestLine, StatusLine};
+use super::text::Span;
 use super::uri::Parts;
 use super::{BODY, record};
+use crate::app_layer::{File, FilePart};
 
 /// A request and its response.
 #[derive(Debug, Default)]
@@ -32,10 +33,13 @@ pub(super) struct Request {
     /// The URI's parts, and path, query and fragment as the server sees them.
     pub(super) uri_parts: Parts,
     pub(super) uri: Vec<u8>,
+    /// The path in `uri`.
+    pub(super) path: Span,
     pub(super) head: Head,
     /// Lower case, less the port.
     pub(super) host: Vec<u8>,
-    pub(super) body: Content,
+    /// The body: a file, unless it is a form.
+    pub(super) body: File,
     pub(super) files: Files,
 }
 
@@ -46,9 +50,8 @@ pub(super) struct Response {
     pub(super) line: Vec<u8>,
     pub(super) parts: StatusLine,
     pub(super) head: Head,
-    pub(super) body: Content,
-    /// Name of the file that the body is.
-    pub(super) file_name: Vec<u8>,
+    /// The body, which is a file.
+    pub(super) body: File,
     pub(super) continued: bool,
 }
 
@@ -59,6 +62,23 @@ impl Request {
 
     pub(super) fn raw_uri(&self) -> &[u8] {
         self.parts.uri.of_buffer(&self.line)
+    }
+
+    /// The URI as the server sees it.
+    pub(super) fn shown_uri(&self) -> &[u8] {
+        if self.uri.is_empty() {
+            self.raw_uri()
+        } else {
+            &self.uri
+        }
+    }
+
+    /// One of the files that it carries: those of a form, or else its body.
+    fn file(&self, index: usize) -> Option<&File> {
+        if !self.files.is_empty() {
+            return self.files.get(index);
+        }
+        Some(&self.body).filter(|body| index == 0 && body.has_begun())
     }
 
     /// The URI's host, or else what the `Host` field says.
@@ -82,6 +102,7 @@ impl Request {
         self.parts = RequestLine::default();
         self.uri_parts = Parts::default();
         self.uri.clear();
+        self.path = Span::default();
         self.head.clear();
         self.host.clear();
         self.body.clear();
@@ -102,7 +123,6 @@ impl Response {
         self.parts = StatusLine::default();
         self.head.clear();
         self.body.clear();
-        self.file_name.clear();
     }
 }
 
@@ -132,20 +152,13 @@ impl HttpTransaction {
         let request = &self.request;
         let head = &request.head;
         let bytes = match part {
-            Part::Body if index == 0 => return request.body.view(),
-            Part::File if request.files.is_empty() && index == 0 => return request.body.view(),
-            Part::File => return request.files.content(index).and_then(Content::view),
-            Part::FileName if request.files.is_empty() && index == 0 => {
-                request.body.view()?;
-                file_name(&request.uri_parts, request.raw_uri())
-            }
-            Part::FileName => request.files.name(index)?,
+            Part::Body if index == 0 => return request.body.buffer(FilePart::Data),
+            Part::File(part) => return request.file(index)?.buffer(part),
             Part::EachField => head.line(index)?,
             _ if index > 0 => return None,
             Part::Line => &request.line,
             Part::Method => request.method(),
-            Part::Uri if request.uri.is_empty() => request.raw_uri(),
-            Part::Uri => &request.uri,
+            Part::Uri => request.shown_uri(),
             Part::RawUri => request.raw_uri(),
             Part::Protocol => request.parts.protocol.of_buffer(&request.line),
             Part::Host if request.host.is_empty() => return None,
@@ -165,15 +178,8 @@ impl HttpTransaction {
         let bytes = match part {
             Part::EachField => head.line(index)?,
             _ if index > 0 => return None,
-            Part::Body | Part::File => return response.body.view(),
-            Part::FileName => {
-                response.body.view()?;
-                if response.file_name.is_empty() {
-                    file_name(&self.request.uri_parts, self.request.raw_uri())
-                } else {
-                    &response.file_name
-                }
-            }
+            Part::Body => return response.body.buffer(FilePart::Data),
+            Part::File(part) => return response.body.buffer(part),
             Part::Line => &response.line,
             Part::Protocol => response.parts.protocol.of_buffer(&response.line),
             Part::Code => response.parts.code.of_buffer(&response.line),
@@ -226,8 +232,17 @@ impl Transaction for HttpTransaction {
     fn number(&self, keyword: &str, index: usize) -> Option<u64> {
         match (keyword, index) {
             ("urilen", 0) if self.request.progress > 0 => Some(self.request.raw_uri().len() as u64),
-            ("filesize", _) => self.file_size(index),
+            (buffers::NORMALISED_LENGTH, 0) if self.request.progress > 0 => {
+                Some(self.request.shown_uri().len() as u64)
+            }
             _ => None,
+        }
+    }
+
+    fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
+        match direction {
+            ToServer => self.request.file(index),
+            ToClient => Some(&self.response.body).filter(|body| index == 0 && body.has_begun()),
         }
     }
 
@@ -241,18 +256,6 @@ impl Transaction for HttpTransaction {
 }
 
 impl HttpTransaction {
-    /// Size of a file that has come as a whole: those of the request, then the response's.
-    fn file_size(&self, index: usize) -> Option<u64> {
-        let request = &self.request;
-        let mut sizes = (0..request.files.len())
-            .filter_map(|index| request.files.content(index))
-            .chain(request.files.is_empty().then_some(&request.body))
-            .chain([&self.response.body])
-            .filter(|content| content.is_complete() && content.view().is_some())
-            .map(Content::len);
-        sizes.nth(index)
-    }
-
     /// Whether a response may still be due.
     pub(super) fn is_unanswered(&self) -> bool {
         !self.late && self.response.progress == 0

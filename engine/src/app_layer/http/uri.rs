@@ -59,10 +59,11 @@ pub(super) fn host_and_port(authority: &[u8]) -> (&[u8], &[u8]) {
 }
 
 impl Parts {
-    /// Writes path, query and fragment, normalised.
-    pub(super) fn normalise(&self, uri: &[u8], out: &mut Vec<u8>) {
+    /// Writes path, query and fragment, normalised. Returns where in it the path is.
+    pub(super) fn normalise(&self, uri: &[u8], out: &mut Vec<u8>) -> Span {
         out.clear();
         path(self.path.of_buffer(uri), out);
+        let path = Span::new(0, out.len());
         if let Some(query) = self.query {
             out.push(b'?');
             unescape(query.of_buffer(uri), |byte| out.push(byte));
@@ -71,14 +72,15 @@ impl Parts {
             out.push(b'#');
             unescape(fragment.of_buffer(uri), |byte| out.push(byte));
         }
+        path
     }
 
-    /// The last segment of the path, as it was sent.
-    pub(super) fn last_segment<'a>(&self, uri: &'a [u8]) -> &'a [u8] {
-        let path = self.path.of_buffer(uri);
-        path.rsplit(|byte| *byte == b'/' || *byte == b'\\')
-            .next()
-            .unwrap_or_default()
+    /// Whether an escape in path or query stands for one of the characters of another escape.
+    pub(super) fn is_double_encoded(&self, uri: &[u8]) -> bool {
+        let query = self.query.unwrap_or_default();
+        [self.path, query]
+            .iter()
+            .any(|part| is_double_encoded(part.of_buffer(uri)))
     }
 }
 
@@ -108,6 +110,19 @@ fn unescape(bytes: &[u8], mut put: impl FnMut(u8)) {
             put(byte);
         }
     }
+}
+
+/// Decoded once, it would be decoded again. Looks for an escaped per cent sign first, so that it costs
+/// little where there is none.
+fn is_double_encoded(bytes: &[u8]) -> bool {
+    if !bytes.windows(3).any(|part| part == b"%25") {
+        return false;
+    }
+    let mut once = Vec::with_capacity(bytes.len());
+    unescape(bytes, |byte| once.push(byte));
+    let mut length = 0;
+    unescape(&once, |_| length += 1);
+    length < once.len()
 }
 
 /// The byte that an escape stands for, less its `%`, and what follows it.
@@ -260,7 +275,22 @@ mod tests {
                 (host.into(), port.into())
             );
         }
-        let uri = b"/a/b/file%20name.pdf?x=/y";
-        assert_eq!(split(uri).last_segment(uri), b"file%20name.pdf");
+        let (uri, mut out) = (b"/a/b/file%20name.pdf?x=/y", Vec::new());
+        let path = split(uri).normalise(uri, &mut out);
+        assert_eq!(path.of_buffer(&out), b"/a/b/file name.pdf");
+    }
+
+    #[test]
+    fn escapes_of_escapes_are_seen() {
+        for (uri, expected) in [
+            ("/%2541", true),
+            ("/a?b=%252e", true),
+            ("/%25", false),
+            ("/%25zz%41", false),
+            ("/a#%2541", false),
+        ] {
+            let uri = uri.as_bytes();
+            assert_eq!(split(uri).is_double_encoded(uri), expected);
+        }
     }
 }

@@ -7,7 +7,7 @@ const KEPT: usize = 64 << 10;
 
 /// A streaming buffer. Holds what is fresh and, behind it, a tail so that a match may straddle.
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(in crate::app_layer) struct Content {
     bytes: Vec<u8>,
     /// Where `bytes` starts in the whole.
     offset: u64,
@@ -20,13 +20,13 @@ pub(super) struct Content {
 
 impl Content {
     /// Appends bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::app_layer) fn push(&mut self, bytes: &[u8]) {
         self.begun |= !bytes.is_empty();
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Bytes are missing: what follows does not adjoin what came before.
-    pub(super) fn skip(&mut self, missing: u64) {
+    pub(in crate::app_layer) fn skip(&mut self, missing: u64) {
         self.offset = self
             .offset
             .saturating_add(self.bytes.len() as u64)
@@ -36,12 +36,12 @@ impl Content {
     }
 
     /// Nothing will follow.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::app_layer) fn finish(&mut self) {
         self.complete = true;
     }
 
     /// What is fresh has been inspected: keeps `tail` bytes of it.
-    pub(super) fn inspected(&mut self, tail: usize) {
+    pub(in crate::app_layer) fn inspected(&mut self, tail: usize) {
         if self.bytes.len() > tail {
             let drop = self.bytes.len() - tail;
             self.bytes.drain(..drop);
@@ -52,16 +52,12 @@ impl Content {
     }
 
     /// Bytes so far, those that are no longer held included.
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::app_layer) fn len(&self) -> u64 {
         self.offset.saturating_add(self.bytes.len() as u64)
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.complete
-    }
-
     /// What there is to look into; `None` before anything has come.
-    pub(super) fn view(&self) -> Option<BufferBytes<'_>> {
+    pub(in crate::app_layer) fn view(&self) -> Option<BufferBytes<'_>> {
         self.begun.then(|| BufferBytes {
             bytes: &self.bytes,
             offset: self.offset,
@@ -71,7 +67,7 @@ impl Content {
     }
 
     /// Empties it, keeping some memory.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::app_layer) fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
         self.offset = 0;
