@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use weir_policies::rule::ast::{Action, Meta};
 
-use crate::app_layer::Transaction;
+use crate::app_layer::{File, Transaction};
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::verdict::DropReason;
 
@@ -20,6 +20,10 @@ pub trait Output {
     fn flow(&mut self, flow: &FlowEnd<'_>);
     /// A transaction of the application layer is complete, or its flow ended before it was.
     fn transaction(&mut self, record: &TransactionRecord<'_>) {
+        let _ = record;
+    }
+    /// A file that a transaction carried, behind the transaction's record.
+    fn file(&mut self, record: &FileRecord<'_>) {
         let _ = record;
     }
     /// A frame that the engine held ([`crate::verdict::Verdict::Held`]) is settled: deliver it.
@@ -220,6 +224,27 @@ pub struct TransactionRecord<'a> {
     /// A signature asked that the record hold what it leaves out otherwise
     /// ([`Transaction::describe_kept`]).
     pub keep: bool,
+}
+
+/// A file that a transaction carried.
+#[derive(Clone, Copy, Debug)]
+pub struct FileRecord<'a> {
+    /// When the record is made.
+    pub at: Timestamp,
+    /// The flow.
+    pub flow: FlowSummary,
+    /// Attachments whose interfaces the flow's frames crossed.
+    pub attachments: [AttachmentId; 2],
+    /// Application protocol.
+    pub app_proto: &'static str,
+    /// The transaction that carried it.
+    pub transaction: &'a dyn Transaction,
+    /// To whom.
+    pub direction: FlowDirection,
+    /// The file.
+    pub file: &'a File,
+    /// A signature asked that it be stored.
+    pub store: bool,
 }
 
 /// A flow ended.

@@ -137,6 +137,7 @@ fn compile(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, 
         .map(|path| thresholds::read(path, &vars, &files, &mut report))
         .transpose()?;
     let env = CompileEnv {
+        files: &source::Beside,
         adjustments: adjustments.as_ref(),
         ..CompileEnv::new(&vars, &classes, Limits::default())
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use weir_engine::detect::{Classifications, RuleClass};
+use weir_engine::detect::{Classifications, RuleClass, RuleFiles};
 use weir_policies::classification::Classes;
 use weir_policies::rule::ast::Rule;
 use weir_policies::{Diagnostic, Parsed};
@@ -70,6 +70,22 @@ fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
         });
     }
     std::fs::read(path).map_err(failed)
+}
+
+/// Files that rules name, beside the file of the rules.
+pub(super) struct Beside;
+
+impl RuleFiles for Beside {
+    fn read(&self, rules: &str, name: &str) -> Result<Vec<u8>, String> {
+        let folder = Path::new(rules).parent().unwrap_or(Path::new(""));
+        let path = folder.join(name);
+        read(&path).map_err(|error| match error {
+            RulesError::Read { source, .. } => {
+                format!("cannot read {}: {source}", path.display())
+            }
+            other => other.to_string(),
+        })
+    }
 }
 
 /// The files that fit a pattern; at least one.

@@ -118,6 +118,7 @@ pub struct AppView<'a> {
 pub struct ParserPool {
     limits: Limits,
     files: FileService,
+    settings: FileNeeds,
     idle: Vec<Vec<Box<dyn Parser>>>,
 }
 
@@ -127,6 +128,7 @@ impl ParserPool {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            settings: FileNeeds::default(),
             files: FileService {
                 needs: FileNeeds::default(),
                 memory: FileMemory::new(limits.kept_files, limits.kept_file),
@@ -135,9 +137,15 @@ impl ParserPool {
         }
     }
 
-    /// Says what is wanted of the files of the flow at hand.
-    pub fn want_files(&mut self, needs: FileNeeds) {
-        self.files.needs = needs;
+    /// With what is wanted of files whatever the rules want, and whether files may be stored.
+    #[must_use]
+    pub fn with_files(self, settings: FileNeeds) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Says what the rules for the flow at hand want of files.
+    pub fn want_files(&mut self, rules: FileNeeds) {
+        self.files.needs = rules.within(self.settings);
     }
 
     fn open(&mut self, protocol: ProtocolId) -> Box<dyn Parser> {

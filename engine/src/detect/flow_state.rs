@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::application::Memories;
 use super::state::{Name, ThresholdState};
 use super::{Signature, SignatureId};
+use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
 /// Stream signatures whose fast pattern was met and whose rest may still come, for each direction. One
@@ -19,6 +20,8 @@ pub struct FlowState {
     pub(super) passed: bool,
     /// A signature asks for what its transactions' records leave out otherwise.
     pub(super) keeps: bool,
+    /// Files of each direction are to be stored, to the server and to the client.
+    pub(super) stores: [bool; 2],
     /// Signatures on addresses alone were looked at, to the server and to the client.
     pub(super) addresses_seen: [bool; 2],
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
@@ -64,11 +67,20 @@ impl FlowState {
         self.keeps
     }
 
+    /// Whether a signature asked to store a file (`filestore`): of which transaction, in which direction, its
+    /// index.
+    #[must_use]
+    pub fn stores(&self, transaction: u64, direction: FlowDirection, file: usize) -> bool {
+        let side = direction.index();
+        self.stores[side] || self.transactions.stores(transaction, side, file)
+    }
+
     /// Forgets the flow, keeping memory for the next one.
     pub fn clear(&mut self) {
         self.dropped_by = None;
         self.passed = false;
         self.keeps = false;
+        self.stores = [false; 2];
         self.addresses_seen = [false; 2];
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);

@@ -35,7 +35,7 @@ mod transform;
 
 pub use compile::{
     Adjustments, Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications,
-    NoVariables, Refusal, RuleClass, Variables, evaluated_keywords,
+    NoRuleFiles, NoVariables, Refusal, RuleClass, RuleFiles, Variables, evaluated_keywords,
 };
 pub use detector::{DetectCounters, Detector};
 pub use flow_state::FlowState;

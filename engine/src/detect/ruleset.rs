@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::application;
+use super::application::{self, Application};
 use super::compile::Refusal;
 use super::group::Groups;
 use super::program::Program;
 use super::{Signature, SignatureId};
+use crate::app_layer::FileNeeds;
 
 /// Numbers rule sets, so that what was remembered by a signature's id is not read with another set.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
@@ -21,6 +22,8 @@ pub struct RuleSet {
     pub(super) groups: Groups,
     /// Those on transactions of the application layer.
     pub(super) application: application::Groups,
+    /// What must be known of files for them.
+    file_needs: FileNeeds,
     /// Unique to this set; 0 for empty ones.
     pub(super) generation: u64,
 }
@@ -39,7 +42,12 @@ impl RuleSet {
         let groups = Groups::build(&programs);
         match groups.and_then(|groups| Ok((groups, application::Groups::build(&programs)?))) {
             Ok((groups, application)) => {
+                let applications = programs.iter().filter_map(|one| one.application.as_ref());
+                let file_needs = applications
+                    .map(Application::file_needs)
+                    .fold(FileNeeds::default(), FileNeeds::union);
                 let set = Self {
+                    file_needs,
                     signatures,
                     programs,
                     groups,
@@ -59,6 +67,12 @@ impl RuleSet {
                 (Self::empty(), signatures.iter().map(refuse).collect())
             }
         }
+    }
+
+    /// What must be known of files for its signatures.
+    #[must_use]
+    pub fn file_needs(&self) -> FileNeeds {
+        self.file_needs
     }
 
     /// Number of signatures.

@@ -1,8 +1,8 @@
 //! The application layer's part of a packet: bytes in, transactions out.
 
-use crate::app_layer::{Feed, ParserPool, ProtocolId, Transaction, Window};
-use crate::detect::StreamView;
-use crate::event::{FlowDirection, FlowSummary, Output, TransactionRecord};
+use crate::app_layer::{AppFlow, Feed, ParserPool, ProtocolId, Transaction, Window};
+use crate::detect::{FlowState, StreamView};
+use crate::event::{FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord};
 use crate::flow::Flow;
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::packet::{Packet, Transport};
@@ -13,7 +13,7 @@ struct Records<'a> {
     at: Timestamp,
     flow: FlowSummary,
     attachments: [AttachmentId; 2],
-    keep: bool,
+    detect: &'a FlowState,
     output: &'a mut dyn Output,
 }
 
@@ -25,19 +25,50 @@ impl Records<'_> {
             attachments: self.attachments,
             app_proto: protocol.protocol().name(),
             transaction,
-            keep: self.keep,
+            keep: self.detect.keeps(),
         });
+        for direction in [FlowDirection::ToServer, FlowDirection::ToClient] {
+            self.add_files(protocol, transaction, direction);
+        }
+    }
+
+    fn add_files(
+        &mut self,
+        protocol: ProtocolId,
+        transaction: &dyn Transaction,
+        direction: FlowDirection,
+    ) {
+        let files = (0..).map_while(|index| transaction.file(direction, index));
+        for (index, file) in files.enumerate() {
+            self.output.file(&FileRecord {
+                at: self.at,
+                flow: self.flow,
+                attachments: self.attachments,
+                app_proto: protocol.protocol().name(),
+                transaction,
+                direction,
+                file,
+                store: self.detect.stores(transaction.id(), direction, index),
+            });
+        }
     }
 }
 
-fn records<'a>(flow: &Flow, at: Timestamp, output: &'a mut dyn Output) -> Records<'a> {
-    Records {
+/// The application layer of a flow, and what records of it take.
+fn records<'a>(
+    flow: &'a mut Flow,
+    at: Timestamp,
+    output: &'a mut dyn Output,
+) -> (&'a mut AppFlow, Records<'a>) {
+    let (summary, attachments) = (flow.summary(), flow.attachments());
+    let records = Records {
         at,
-        flow: flow.summary(),
-        attachments: flow.attachments(),
-        keep: flow.detect.keeps(),
+        flow: summary,
+        attachments,
+        detect: &flow.detect,
         output,
-    }
+    };
+    (&mut flow.app, records)
 }
 
 /// What the packet brings to its flow's application layer: fresh bytes of the stream, its end, or a
@@ -108,8 +139,8 @@ pub(super) fn settle(
     at: Timestamp,
     output: &mut dyn Output,
 ) {
-    let mut records = records(flow, at, output);
-    flow.app.settle(direction, |protocol, transaction| {
+    let (app, mut records) = records(flow, at, output);
+    app.settle(direction, |protocol, transaction| {
         records.add(protocol, transaction)
     });
 }
@@ -121,8 +152,8 @@ pub(super) fn close(
     parsers: &mut ParserPool,
     output: &mut dyn Output,
 ) {
-    let mut records = records(flow, at, output);
-    flow.app.close(parsers, |protocol, transaction| {
+    let (app, mut records) = records(flow, at, output);
+    app.close(parsers, |protocol, transaction| {
         records.add(protocol, transaction)
     });
 }

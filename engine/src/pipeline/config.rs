@@ -1,6 +1,6 @@
 //! How an engine judges traffic, and its bounds.
 
-use crate::app_layer::Limits as AppLimits;
+use crate::app_layer::{FileNeeds, Limits as AppLimits};
 use crate::defrag::DefragLimits;
 use crate::detect::Limits as DetectLimits;
 use crate::flow::FlowLimits;
@@ -30,6 +30,9 @@ pub struct EngineConfig {
     pub stream: StreamLimits,
     /// Bounds of the application layer.
     pub app_layer: AppLimits,
+    /// What is to be known of files whatever the rules want, and whether whole files may be kept for rules
+    /// that ask to store them.
+    pub files: FileNeeds,
     /// Bounds of the detection stage.
     pub detect: DetectLimits,
 }

@@ -102,6 +102,8 @@ impl Engine {
         let Some(feed) = application::feed(packet, brings, (direction, meta), ends) else {
             return 0;
         };
+        let rules = self.detectors.get_mut(meta.rules).rules();
+        self.parsers.want_files(rules.file_needs());
         let unread = flow.app.feed(&feed, &mut self.parsers);
         tracked.parsed = flow.app.has_parser();
         unread

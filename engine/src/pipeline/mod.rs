@@ -97,7 +97,7 @@ impl Engine {
             defrag: Defrag::new(config.defrag, seed),
             flows: FlowTable::new(config.flow, seed),
             memory: StreamMemory::new(config.stream),
-            parsers: ParserPool::new(config.app_layer),
+            parsers: ParserPool::new(config.app_layer).with_files(config.files),
             counters: Counters::default(),
             epoch: 0,
             full: false,

@@ -136,6 +136,8 @@ impl Rest<'_> {
         stream.eof |= end;
         let brings = (&flow.tcp, stream);
         let feed = application::feed_stream(brings, (direction, meta), (self.window, server_port));
+        let rules = self.detectors.get_mut(meta.rules).rules();
+        self.parsers.want_files(rules.file_needs());
         flow.app.feed(&feed, self.parsers)
     }
 

@@ -44,6 +44,14 @@ pub fn parse_ports(text: &str) -> Result<PortExpr, String> {
     port::parse(Token { text, offset: 0 }).map_err(|fault| fault.message)
 }
 
+/// Reads a pattern as `content` writes it, without its quotes: hexadecimal between `|`, escapes.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_pattern(text: &str) -> Result<Vec<u8>, String> {
+    options::pattern(text)
+}
+
 /// Reads the value of a `threshold`, as rules and `threshold.config` write it.
 ///
 /// # Errors

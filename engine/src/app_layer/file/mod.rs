@@ -77,9 +77,12 @@ impl File {
     pub(in crate::app_layer) fn open(&mut self, name: &[u8], service: &FileService) {
         self.set_name(name);
         self.needs = service.needs;
-        if service.needs.hashes.any() {
+        let mut hashes = service.needs.hashes;
+        // Stored files go by it.
+        hashes.sha256 |= service.needs.keep;
+        if hashes.any() {
             let hashers = self.hashers.get_or_insert_with(Box::default);
-            hashers.start(service.needs.hashes);
+            hashers.start(hashes);
         }
         if service.needs.keep {
             self.kept.open(&service.memory);

@@ -17,6 +17,16 @@ pub struct FileNeeds {
 }
 
 impl FileNeeds {
+    /// What rules want (`self`) and settings want: whole files are kept where rules may ask for them and
+    /// settings let them be stored.
+    #[must_use]
+    pub fn within(self, settings: Self) -> Self {
+        Self {
+            keep: self.keep && settings.keep,
+            ..self.union(settings)
+        }
+    }
+
     /// What either wants.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

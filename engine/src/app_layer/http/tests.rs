@@ -163,7 +163,10 @@ fn every_buffer_shows_its_part() {
         fed.transactions().next().unwrap().number("urilen", 0),
         Some(19)
     );
-    assert_eq!(fed.events(), ["request_header_repetition"]);
+    assert_eq!(
+        fed.events(),
+        ["request_header_repetition", "response_chunk_extension"]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use weir_policies::rule::ast::{FlowDirection as RuleDirection, NumberTest, Written};
 
 use super::dates::date_test;
+use super::file::{DigestLists, FileCondition};
 use super::state::{NamedState, StateCondition};
 use super::{Application, BufferCondition, NumberCondition};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
@@ -17,6 +18,7 @@ pub(in crate::detect) struct ApplicationDraft {
     numbers: Vec<NumberCondition>,
     events: Vec<(ProtocolId, AppEvent)>,
     states: Vec<NamedState>,
+    files: FileCondition,
 }
 
 /// The protocols that a header's protocol stands for; empty: it names none of the application layer.
@@ -44,6 +46,23 @@ pub(in crate::detect) const OLDER_NAMES: &[(&str, &str)] = &[
     ("tls_cert_notbefore", "tls.cert_notbefore"),
 ];
 
+/// Words behind the comparison of a number that choose another.
+pub(in crate::detect) const VARIANTS: &[(&str, &str, &str)] = &[
+    ("urilen", "norm", "urilen.norm"),
+    ("urilen", "raw", "urilen"),
+];
+
+/// The number that a keyword and the word behind its comparison stand for, and the comparison.
+fn variant<'a>(keyword: &'a str, value: &'a str) -> (&'a str, &'a str) {
+    let Some((test, word)) = value.rsplit_once(',') else {
+        return (keyword, value);
+    };
+    let known = VARIANTS
+        .iter()
+        .find(|(of, name, _)| *of == keyword && *name == word.trim());
+    known.map_or((keyword, value), |(.., number)| (number, test.trim()))
+}
+
 /// The keyword behind an older name of it.
 fn canonical(keyword: &str) -> &str {
     let older = OLDER_NAMES.iter().find(|(older, _)| *older == keyword);
@@ -56,10 +75,20 @@ impl ApplicationDraft {
             && self.numbers.is_empty()
             && self.events.is_empty()
             && self.states.is_empty()
+            && self.files.is_empty()
     }
 
-    /// Reads a keyword on numbers or events; `None` where it is no such keyword.
-    pub(in crate::detect) fn other(&mut self, written: &Written) -> Option<Result<(), String>> {
+    /// Takes a wish to store files (`filestore`).
+    pub(in crate::detect) fn store(&mut self, value: Option<&str>) -> Result<(), String> {
+        self.files.store(value)
+    }
+
+    /// Reads a keyword on numbers, events or files; `None` where it is no such keyword.
+    pub(in crate::detect) fn other(
+        &mut self,
+        written: &Written,
+        lists: &mut dyn DigestLists,
+    ) -> Option<Result<(), String>> {
         let value = written.value.as_deref().unwrap_or_default().trim();
         if written.keyword == "app-layer-event" {
             return Some(self.event(value));
@@ -68,7 +97,11 @@ impl ApplicationDraft {
             let state = NamedState::read(value);
             return Some(state.map(|state| self.states.push(state)));
         }
-        let keyword = canonical(&written.keyword);
+        let files = self.files.read(&written.keyword, value, lists);
+        if files.is_some() {
+            return files;
+        }
+        let (keyword, value) = variant(canonical(&written.keyword), value);
         let (protocol, spec) = app_layer::number(keyword)?;
         Some(self.number(protocol, spec, value))
     }
@@ -156,6 +189,9 @@ impl ApplicationDraft {
                     directions[1 - wanted.index()] = false;
                 });
         }
+        if let Some(only) = self.files.direction() {
+            directions[only.opposite().index()] &= transactional;
+        }
         let states = self.states(&protocols);
         for state in &states {
             directions[1 - state.direction.index()] &= transactional;
@@ -177,6 +213,7 @@ impl ApplicationDraft {
             buffers: self.buffers.into(),
             numbers: self.numbers.into(),
             events: self.events.into(),
+            files: self.files,
             states,
         })
     }
@@ -199,6 +236,7 @@ impl ApplicationDraft {
                 && self.numbers.iter().all(|number| number.protocol == *id)
                 && self.events.iter().all(|(protocol, _)| protocol == id)
                 && self.states.iter().all(|state| state.of(*id).is_some())
+                && (self.files.is_empty() || carries_files(*id))
         };
         let protocols: Box<[ProtocolId]> = ProtocolId::all().filter(suits).collect();
         if protocols.is_empty() {
@@ -221,6 +259,11 @@ impl BufferCondition {
             .iter()
             .any(|id| protocols.contains(&id.protocol()) && id.spec().direction.index() == half)
     }
+}
+
+/// Whether transactions of a protocol carry files.
+fn carries_files(protocol: ProtocolId) -> bool {
+    app_layer::buffers("file.data", None).any(|id| id.protocol() == protocol)
 }
 
 /// The buffer with the best fast pattern: an explicit one, else one without transforms, else the longest.

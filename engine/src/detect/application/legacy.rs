@@ -1,6 +1,7 @@
 //! Keywords that were made before sticky buffers: a `content` of a buffer, written in one.
 
 use weir_policies::rule::ast::{Buffer, Content, Written};
+use weir_policies::rule::parse_pattern;
 
 /// Older keywords, the buffer that each looks into, and whether without regard to case.
 const LEGACY: &[(&str, &str, bool)] = &[
@@ -10,7 +11,16 @@ const LEGACY: &[(&str, &str, bool)] = &[
     ("tls.fingerprint", "tls.cert_fingerprint", true),
     ("ssh.protoversion", "ssh.proto", false),
     ("ssh.softwareversion", "ssh.software", false),
+    ("filename", "file.name", true),
+    (EXTENSION, "file.name", true),
+    (MAGIC, "file.magic", true),
 ];
+
+/// The end of a name, behind a dot.
+const EXTENSION: &str = "fileext";
+
+/// Older rules end its text with a NUL, which stands for the text's end.
+const MAGIC: &str = "filemagic";
 
 /// The buffer and the test that such a keyword stands for; `None` where it is none.
 pub(in crate::detect) fn legacy_content(
@@ -38,10 +48,23 @@ pub(in crate::detect) fn legacy_content(
         instance: u16::MAX,
         transforms: Vec::new(),
     };
+    let pattern = match parse_pattern(text) {
+        Ok(pattern) => pattern,
+        Err(reason) => return Some(Err(reason)),
+    };
+    let (pattern, endswith) = match written.keyword.as_str() {
+        EXTENSION => ([b".", &pattern[..]].concat(), true),
+        MAGIC => match pattern.strip_suffix(b"\0") {
+            Some(text) => (text.to_vec(), true),
+            None => (pattern, false),
+        },
+        _ => (pattern, false),
+    };
     let content = Content {
-        pattern: text.as_bytes().to_vec(),
+        pattern,
         negated,
         nocase,
+        endswith,
         ..Content::default()
     };
     Some(Ok((buffer, content)))

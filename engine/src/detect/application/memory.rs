@@ -30,6 +30,8 @@ pub(in crate::detect) struct Memory {
     pub(super) events: [usize; 2],
     waiting: [Vec<SignatureId>; 2],
     fired: Vec<SignatureId>,
+    /// Files to be stored: bits by index, of each direction.
+    stored: [u64; 2],
 }
 
 impl Memories {
@@ -47,6 +49,16 @@ impl Memories {
         {
             self.spare.extend(self.live.pop_front());
         }
+    }
+
+    /// Whether a file of a transaction is to be stored.
+    pub(in crate::detect) fn stores(&self, transaction: u64, side: usize, file: usize) -> bool {
+        let at = self
+            .live
+            .binary_search_by_key(&transaction, |memory| memory.transaction);
+        let memory = at.ok().and_then(|at| self.live.get(at));
+        let bits = memory.and_then(|memory| memory.stored.get(side).copied());
+        bits.is_some_and(|bits| file < 64 && bits >> file & 1 != 0)
     }
 
     /// The memory of a transaction; an empty one where there is none. Transactions are asked for in
@@ -75,6 +87,7 @@ impl Memory {
         self.events = [0; 2];
         self.waiting.iter_mut().for_each(Vec::clear);
         self.fired.clear();
+        self.stored = [0; 2];
     }
 
     /// Signatures that wait for more of a direction; they wait no longer unless they are told to.
@@ -95,6 +108,13 @@ impl Memory {
         } else {
             // Whatever does not fit is found again by searching all buffers again.
             self.seen[side] = None;
+        }
+    }
+
+    /// Lets files be stored: bits by index, of each direction.
+    pub(in crate::detect) fn store(&mut self, files: [u64; 2]) {
+        for (stored, files) in self.stored.iter_mut().zip(files) {
+            *stored |= files;
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod compile;
 mod dates;
+mod file;
 mod group;
 mod legacy;
 mod memory;
@@ -24,7 +25,9 @@ use super::transform::Transform;
 use crate::app_layer::{AppEvent, BufferId, Progress, ProtocolId};
 use crate::event::FlowDirection;
 
-pub(super) use compile::{ApplicationDraft, OLDER_NAMES, protocols_named, transports};
+pub(super) use compile::{ApplicationDraft, OLDER_NAMES, VARIANTS, protocols_named, transports};
+use file::FileCondition;
+pub(super) use file::{DigestLists, KEYWORDS as FILE_KEYWORDS};
 pub(super) use group::Groups;
 pub(super) use legacy::{legacy_content, legacy_keywords};
 pub(super) use memory::Memories;
@@ -43,6 +46,7 @@ pub(super) struct Application {
     pub(super) buffers: Box<[BufferCondition]>,
     pub(super) numbers: Box<[NumberCondition]>,
     pub(super) events: Box<[(ProtocolId, AppEvent)]>,
+    files: FileCondition,
     /// How far it must have come; each entry is for one of `protocols`.
     states: Box<[StateCondition]>,
     /// Which of `buffers` has the fast pattern.

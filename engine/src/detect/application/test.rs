@@ -46,6 +46,15 @@ pub(in crate::detect) fn test(
             return answer;
         }
     }
+    if !application.files.is_empty() {
+        let files = application
+            .files
+            .test((protocol, transaction), application.directions);
+        answer = answer.min(files);
+        if answer == Answer::Never {
+            return answer;
+        }
+    }
     for condition in &application.buffers {
         answer = answer.min(buffer(condition, (protocol, transaction), work));
         if answer == Answer::Never {
@@ -115,7 +124,7 @@ fn buffer(
             }
             let answer = if condition.needs_end && !bytes.complete {
                 Answer::Later
-            } else if matches(condition, &bytes, work) {
+            } else if condition.matches(&bytes, work) {
                 return Answer::Now;
             } else {
                 Answer::Never
@@ -133,13 +142,16 @@ fn buffer(
     best
 }
 
-fn matches(condition: &BufferCondition, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
-    if condition.transforms.is_empty() {
-        return chains_match(&condition.tests, Subject::whole(bytes.bytes), work).is_some();
+impl BufferCondition {
+    /// Whether a buffer satisfies its tests.
+    pub(super) fn matches(&self, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
+        if self.transforms.is_empty() {
+            return chains_match(&self.tests, Subject::whole(bytes.bytes), work).is_some();
+        }
+        let mut matched = false;
+        work.transformed(&self.transforms, bytes.bytes, |bytes, work| {
+            matched = chains_match(&self.tests, Subject::whole(bytes), work).is_some();
+        });
+        matched
     }
-    let mut matched = false;
-    work.transformed(&condition.transforms, bytes.bytes, |bytes, work| {
-        matched = chains_match(&condition.tests, Subject::whole(bytes), work).is_some();
-    });
-    matched
 }

@@ -14,6 +14,8 @@ pub struct CompileEnv<'a> {
     pub vars: &'a dyn Variables,
     /// Classes, for priority and category.
     pub classifications: &'a dyn Classifications,
+    /// Files that rules name.
+    pub files: &'a dyn RuleFiles,
     /// Limits that are built into compiled rules.
     pub limits: Limits,
     /// What is changed of the rules from outside.
@@ -21,7 +23,7 @@ pub struct CompileEnv<'a> {
 }
 
 impl<'a> CompileEnv<'a> {
-    /// Variables, classes and limits; nothing beside them.
+    /// Variables, classes and limits; nothing beside them, no files.
     #[must_use]
     pub fn new(
         vars: &'a dyn Variables,
@@ -31,6 +33,7 @@ impl<'a> CompileEnv<'a> {
         Self {
             vars,
             classifications,
+            files: &NoRuleFiles,
             limits,
             adjustments: None,
         }
@@ -56,6 +59,27 @@ impl Variables for NoVariables {
 
     fn port(&self, _: &str) -> Option<&PortExpr> {
         None
+    }
+}
+
+/// Files that rules name: lists of digests.
+pub trait RuleFiles {
+    /// The content of the file that a rule of the file `rules` calls `name`: beside it, unless the name is
+    /// a path from the root.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be had.
+    fn read(&self, rules: &str, name: &str) -> Result<Vec<u8>, String>;
+}
+
+/// No files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRuleFiles;
+
+impl RuleFiles for NoRuleFiles {
+    fn read(&self, _: &str, name: &str) -> Result<Vec<u8>, String> {
+        Err(format!("there is no file `{name}`"))
     }
 }
 

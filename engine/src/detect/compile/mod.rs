@@ -6,6 +6,7 @@
 mod adjust;
 mod app_protocol;
 mod bytes;
+mod digests;
 mod env;
 mod fast_pattern;
 mod header;
@@ -24,12 +25,12 @@ use weir_policies::rule::ast::Rule;
 
 pub use adjust::Adjustments;
 pub use env::{
-    Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoVariables, Refusal,
-    RuleClass, Variables,
+    Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications, NoRuleFiles,
+    NoVariables, Refusal, RuleClass, RuleFiles, Variables,
 };
 pub(super) use order::action_rank;
 
-use super::application::{OLDER_NAMES, legacy_keywords};
+use super::application::{FILE_KEYWORDS, OLDER_NAMES, VARIANTS, legacy_keywords};
 use super::program::Program;
 use super::transform;
 use super::{RuleSet, Signature};
@@ -60,6 +61,12 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .chain(declared)
         .chain(legacy_keywords())
         .chain(OLDER_NAMES.iter().map(|(older, _)| *older))
+        .chain(FILE_KEYWORDS.iter().copied())
+        // Numbers that go by a word behind the comparison are no keywords.
+        .filter(|keyword| {
+            let mut variants = VARIANTS.iter();
+            !variants.any(|(of, _, number)| number == keyword && of != keyword)
+        })
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -100,6 +107,7 @@ impl RuleSet {
                 counts.disabled += 1;
                 continue;
             }
+            shared.lists.of_file(file);
             match compile_one(rule, &mut shared, &mut identities) {
                 Ok(entry) => loaded.push(entry),
                 Err(problem) => refused.push(refusal(rule, file, problem)),

@@ -8,6 +8,7 @@ use weir_policies::rule::ast::{
 };
 
 use super::app_protocol;
+use super::digests::Lists;
 use super::env::{CompileEnv, Problem};
 use super::header::{CompiledHeader, Headers};
 use super::kind::{Asked, kind, scan};
@@ -26,6 +27,7 @@ use crate::detect::state::Name;
 pub(super) struct Shared<'a> {
     pub(super) env: CompileEnv<'a>,
     pub(super) headers: Headers<'a>,
+    pub(super) lists: Lists<'a>,
     expressions: Expressions,
     names: NameTable,
 }
@@ -35,6 +37,7 @@ impl<'a> Shared<'a> {
         Self {
             env,
             headers: Headers::new(env.vars),
+            lists: Lists::new(env.files),
             expressions: Expressions::new(),
             names: NameTable::default(),
         }
@@ -158,7 +161,7 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
         draft.packet.push(app_protocol::read(value)?);
         return Ok(());
     }
-    if let Some(read) = draft.application.other(written) {
+    if let Some(read) = draft.application.other(written, &mut shared.lists) {
         return read;
     }
     let option = match written.keyword.as_str() {
@@ -240,6 +243,11 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
         }
         Setting::Other(written) if written.keyword == "tls.store" => {
             draft.changes.push(StateChange::Keep);
+        }
+        Setting::Other(written) if written.keyword == "filestore" => {
+            let stored = draft.application.store(written.value.as_deref());
+            let problem = |reason| Problem::new(located.position, "filestore", reason);
+            return stored.map_err(problem);
         }
         Setting::Other(written) if ACCEPTED.contains(&written.keyword.as_str()) => {}
         Setting::Other(written) => {

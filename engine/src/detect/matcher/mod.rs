@@ -12,5 +12,5 @@ mod regular;
 pub(super) use address::AddressSet;
 pub(super) use intervals::Intervals;
 pub(super) use literal::Literal;
-pub(super) use number::{number_matches, parse_integer, parse_number_test};
+pub(super) use number::{number_matches, parse_integer, parse_number_test, parse_sized_test};
 pub(super) use regular::{Regular, RegularFlags};

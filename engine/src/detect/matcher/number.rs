@@ -28,6 +28,41 @@ pub(crate) fn parse_integer(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| format!("`{text}` is not an unsigned integer"))
 }
 
+/// A comparison of sizes, whose numbers may have a unit: `KB`, `MB` or `GB` of 1024, 1024², 1024³ bytes.
+pub(crate) fn parse_sized_test(text: &str) -> Result<NumberTest, String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, number) = rest.split_at(at);
+        let digits = number.find(|letter: char| !letter.is_ascii_alphanumeric());
+        let (number, behind) = number.split_at(digits.unwrap_or(number.len()));
+        plain.push_str(before);
+        plain.push_str(&bytes(number)?.to_string());
+        rest = behind;
+    }
+    plain.push_str(rest);
+    parse_number_test(&plain, u64::MAX)
+}
+
+fn bytes(number: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 6] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1 << 10),
+        ("mb", 1 << 20),
+        ("gb", 1 << 30),
+    ];
+    let lower = number.to_ascii_lowercase();
+    let unit = UNITS
+        .iter()
+        .find_map(|(unit, size)| Some((lower.strip_suffix(unit)?, *size)));
+    let (digits, size) = unit.unwrap_or((&lower, 1));
+    parse_integer(digits)?
+        .checked_mul(size)
+        .ok_or_else(|| format!("`{number}` is too large"))
+}
+
 /// A comparison: `n`, `=n`, `!n`, `!=n`, `<n`, `<=n`, `>n`, `>=n`, `a-b`, `a<>b`, `!a-b`. Ranges leave
 /// both ends out; `&mask=n`, `&mask!=n`. Values above `largest` are an error.
 pub(crate) fn parse_number_test(text: &str, largest: u64) -> Result<NumberTest, String> {

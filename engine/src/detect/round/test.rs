@@ -120,7 +120,8 @@ impl Round<'_> {
             return None;
         };
         let transaction = app.transactions().nth(index)?;
-        let half = self.direction()?.index();
+        let direction = self.direction()?;
+        let half = direction.index();
         let fired = |flow: &mut FlowState| flow.transactions.of(transaction.id()).has_fired(id);
         if self.store.flow.as_deref_mut().is_none_or(fired)
             || !header_matches(program, self.inspection)
@@ -131,12 +132,15 @@ impl Round<'_> {
             Some(_) => application::test(application, (protocol, transaction), self.work),
             None => Answer::Later,
         };
-        let memory = self
-            .store
-            .flow
-            .as_deref_mut()?
-            .transactions
-            .of(transaction.id());
+        let flow = self.store.flow.as_deref_mut()?;
+        if answer == Answer::Now {
+            let stored = application.stored((protocol, transaction), direction, self.work);
+            flow.transactions.of(transaction.id()).store(stored.files);
+            for (stores, stored) in flow.stores.iter_mut().zip(stored.flow) {
+                *stores |= stored;
+            }
+        }
+        let memory = flow.transactions.of(transaction.id());
         match answer {
             Answer::Now => memory.fire(id),
             Answer::Later if application.transactional => {

@@ -32,7 +32,7 @@ pub(super) fn parse(value: &str) -> Result<Content, Reason> {
 }
 
 /// The bytes of a pattern: text, `\"` `\;` `\\` `\:`, and hex between `|`.
-pub(super) fn pattern(text: &str) -> Result<Vec<u8>, Reason> {
+pub(crate) fn pattern(text: &str) -> Result<Vec<u8>, Reason> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

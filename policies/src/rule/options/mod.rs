@@ -18,7 +18,7 @@ use super::diagnostic::{Fault, Reason};
 use super::keywords::{self, Keyword, Kind, NumberField, ValueRule};
 use super::lexer::RawOption;
 
-pub(crate) use content::write_pattern;
+pub(crate) use content::{pattern, write_pattern};
 pub(crate) use meta::MetaBuilder;
 pub(crate) use requires::unmet;
 pub(crate) use text::read_sid;
