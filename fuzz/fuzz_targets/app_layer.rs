@@ -94,6 +94,7 @@ fn run(
             other: window(1 - side),
             eof: false,
             datagram,
+            from_start: true,
             server_port: if piece.len() % 2 == 0 { 53 } else { 80 },
             at: Timestamp(0),
         };

@@ -21,14 +21,18 @@
 //! the same transactions; parsers are pooled, so that a flow of a known protocol allocates nothing once
 //! the pool is warm.
 
+mod digest;
 mod dns;
+mod feed;
 mod file;
 mod flow;
 mod http;
 mod limits;
 mod protocol;
+mod recognise;
 mod record;
 mod registry;
+mod session;
 mod ssh;
 mod tls;
 mod transactions;
@@ -36,19 +40,21 @@ mod transactions;
 #[cfg(test)]
 mod testing;
 
+pub use feed::{Feed, ParserPool, Window};
 pub(in crate::app_layer) use file::FilePart;
 pub use file::{
     Algorithm, DigestList, DigestListError, Digests, File, FileMemory, FileNeeds, FileService,
     FileState, MAX_FILE_NAME, MAX_FILES,
 };
-pub use flow::{AppFlow, AppView, Feed, ParserPool, Recognition, Window};
+pub use flow::{AppFlow, AppView};
 pub use limits::Limits;
 pub use protocol::{
     AppEvent, BufferBytes, BufferShape, BufferSpec, Input, NumberSpec, Parser, Probe, Progress,
     Protocol, Start, StateSpec, Status, Surroundings, Transaction, Transports,
 };
+pub use recognise::{FlowEvent, Recognition};
 pub use record::Fields;
 pub use registry::{
-    BufferId, PROTOCOLS, ProtocolId, buffers, event, number, protocol_named, state,
+    BufferId, PROTOCOLS, ProtocolId, buffers, event, is_answer, number, protocol_named, state,
 };
 pub use transactions::Transactions;

@@ -41,6 +41,23 @@ pub trait Protocol: Debug + Sync {
     /// apart protocols that share a format.
     fn probe(&self, start: &Start<'_>) -> Probe;
 
+    /// The same for the direction whose peer was recognised as this protocol: what is allowed to come
+    /// first may be more than what recognises it.
+    fn confirm(&self, start: &Start<'_>) -> Probe {
+        self.probe(start)
+    }
+
+    /// Whose bytes come first on a stream; `None`: either's.
+    fn opens(&self) -> Option<FlowDirection> {
+        None
+    }
+
+    /// Whether the first bytes seen of a flow are such as only its server sends.
+    fn is_answer(&self, start: &Start<'_>) -> bool {
+        let _ = start;
+        false
+    }
+
     /// The progress of a transaction whose `direction` is complete.
     fn complete(&self, direction: FlowDirection) -> Progress;
 

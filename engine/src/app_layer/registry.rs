@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, NumberSpec, Protocol, StateSpec, dns, http, ssh, tls};
+use super::{AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, http, ssh, tls};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
@@ -42,6 +42,12 @@ pub fn protocol_named(name: &str) -> Option<ProtocolId> {
         let protocol = id.protocol();
         protocol.name() == name || protocol.aliases().contains(&name)
     })
+}
+
+/// Whether the first bytes seen of a flow are such as only a server sends: whoever sent them is the server.
+#[must_use]
+pub fn is_answer(start: &Start<'_>) -> bool {
+    PROTOCOLS.iter().any(|protocol| protocol.is_answer(start))
 }
 
 /// A buffer: protocol and index into its [`Protocol::buffers`].

@@ -25,7 +25,8 @@ pub struct Inspection<'a> {
     /// What of it is of interest.
     pub extent: Extent,
     /// Full names of the decode and stream events it raised, as `decode-event` and `stream-event`
-    /// write them with their prefix: `decoder.ipv4.pkt_too_small`, `stream.pkt_invalid_ack`.
+    /// write them with their prefix: `decoder.ipv4.pkt_too_small`, `stream.pkt_invalid_ack`; and of those
+    /// of its flow's recognition, as `app-layer-event` writes them.
     pub events: &'a [&'static str],
 }
 

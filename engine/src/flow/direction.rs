@@ -1,5 +1,8 @@
-//! Who opened a flow: the side whose first packet says so, else a guess by ports.
+//! Who opened a flow: the side whose first packet says so, by its flags or by what its payload starts with,
+//! else a guess by ports.
 
+use crate::app_layer::{self, Start};
+use crate::event::FlowDirection;
 use crate::packet::{Packet, Transport};
 use crate::stream::flags;
 
@@ -15,7 +18,9 @@ const EPHEMERAL: u16 = 32_768;
 pub fn client(packet: &Packet<'_>, sender: Side) -> Side {
     let server_speaks = match packet.transport {
         Transport::Tcp(tcp) if tcp.flags & flags::SYN != 0 => tcp.flags & flags::ACK != 0,
-        Transport::Tcp(tcp) => looks_like_service(tcp.source, tcp.destination),
+        Transport::Tcp(tcp) => {
+            looks_like_service(tcp.source, tcp.destination) || is_answer(packet, tcp.source)
+        }
         Transport::Icmp4(icmp) => matches!(icmp.kind, 0 | 14 | 16 | 18),
         Transport::Icmp6(icmp) => icmp.kind == 129,
         _ => false,
@@ -25,6 +30,17 @@ pub fn client(packet: &Packet<'_>, sender: Side) -> Side {
     } else {
         sender
     }
+}
+
+/// True when a segment starts with what only servers send. Not asked of datagrams: whoever made up an
+/// answer as a flow's first one would have its later requests taken for answers.
+fn is_answer(packet: &Packet<'_>, server_port: u16) -> bool {
+    app_layer::is_answer(&Start {
+        direction: FlowDirection::ToClient,
+        bytes: packet.payload(),
+        datagram: false,
+        server_port,
+    })
 }
 
 /// True when `source` is a service's port and `destination` a client's.

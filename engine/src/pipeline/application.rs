@@ -90,6 +90,7 @@ pub(super) fn feed<'a>(
             other: Window::default(),
             eof: false,
             datagram: true,
+            from_start: true,
             server_port,
             at: meta.at,
         }),
@@ -120,6 +121,7 @@ pub(super) fn feed_stream<'a>(
         other: part(&other),
         eof: stream.eof,
         datagram: false,
+        from_start: tcp.handshake_seen(),
         server_port,
         at: meta.at,
     }

@@ -1,5 +1,6 @@
 //! Detection stage of one packet, and what follows from it.
 
+use crate::app_layer::FlowEvent;
 use crate::detect::Extent;
 use crate::event::Output;
 use crate::flow::{Class, Flow};
@@ -70,7 +71,7 @@ impl Engine {
         let mut extent = Extent::Packet;
         let mut ruling;
         loop {
-            let unread = self.feed(packet, meta, tracked);
+            let unread = self.feed((packet, meta), tracked, &mut names);
             self.note_failure(meta, tracked);
             ruling = self.look((packet, meta), tracked, (&names, extent), output);
             if unread == 0 || ruling.is_some() {
@@ -82,8 +83,14 @@ impl Engine {
         ruling.or_else(|| self.look_at_the_rest(meta, tracked, output))
     }
 
-    /// Hands what the packet brings to the application layer; returns how many bytes that has left.
-    fn feed(&mut self, packet: &Packet<'_>, meta: &FrameMeta, tracked: &mut Tracked) -> usize {
+    /// Hands what the packet brings to the application layer; returns how many bytes that has left. What is
+    /// odd about how it is recognised goes to `names`.
+    fn feed(
+        &mut self,
+        (packet, meta): (&Packet<'_>, &FrameMeta),
+        tracked: &mut Tracked,
+        names: &mut Vec<&'static str>,
+    ) -> usize {
         let window = self.config.stream.window;
         let Some((index, direction)) = tracked.flow else {
             return 0;
@@ -106,6 +113,7 @@ impl Engine {
         self.parsers.want_files(rules.file_needs());
         let unread = flow.app.feed(&feed, &mut self.parsers);
         tracked.parsed = flow.app.has_parser();
+        names.extend(flow.app.take_events().map(FlowEvent::name));
         unread
     }
 

@@ -218,6 +218,10 @@ impl Protocol for Dns {
         probe_stream(start.bytes)
     }
 
+    fn opens(&self) -> Option<FlowDirection> {
+        Some(ToServer)
+    }
+
     fn complete(&self, _: FlowDirection) -> Progress {
         WHOLE
     }

@@ -1,5 +1,6 @@
 //! Messages of a flow, one transaction each.
 
+use crate::app_layer::session::Events;
 use crate::app_layer::{
     AppEvent, BufferBytes, BufferId, Fields, Input, Limits, Parser, Progress, Status, Transaction,
     Transactions,
@@ -30,7 +31,7 @@ pub(super) struct DnsTransaction {
     id: u64,
     pub(super) direction: FlowDirection,
     pub(super) message: Message,
-    events: Vec<AppEvent>,
+    events: Events,
 }
 
 impl Default for DnsTransaction {
@@ -39,7 +40,7 @@ impl Default for DnsTransaction {
             id: 0,
             direction: FlowDirection::ToServer,
             message: Message::default(),
-            events: Vec::new(),
+            events: Events::default(),
         }
     }
 }
@@ -157,12 +158,7 @@ impl DnsTransaction {
         self.direction = direction;
         self.events.clear();
         let events = &mut self.events;
-        let mut raise = |event: Event| {
-            let event = AppEvent(event as u8);
-            if !events.contains(&event) {
-                events.push(event);
-            }
-        };
+        let mut raise = |event: Event| events.raise(event as u8);
         if !self.message.read(bytes, &mut raise) {
             raise(Event::MalformedData);
             return;
@@ -237,7 +233,7 @@ impl Transaction for DnsTransaction {
     }
 
     fn events(&self) -> &[AppEvent] {
-        &self.events
+        self.events.all()
     }
 
     fn describe(&self, fields: &mut dyn Fields) {

@@ -1,7 +1,9 @@
 //! Recognition, upgrades and settling, through the test protocol.
 
 use super::*;
+use crate::app_layer::Limits;
 use crate::app_layer::testing::{CHAT, lines};
+use crate::frame::Timestamp;
 use FlowDirection::{ToClient, ToServer};
 
 /// A flow fed as a stream: keeps both directions whole, as the stream stage would.
@@ -21,6 +23,10 @@ impl Fed {
     }
 
     fn send(&mut self, direction: FlowDirection, bytes: &[u8]) {
+        self.say(direction, bytes, false);
+    }
+
+    fn say(&mut self, direction: FlowDirection, bytes: &[u8], eof: bool) {
         let side = direction.index();
         let fresh_from = self.sent[side].len();
         self.sent[side].extend_from_slice(bytes);
@@ -33,8 +39,9 @@ impl Fed {
             window: window(side),
             fresh_from,
             other: window(1 - side),
-            eof: false,
+            eof,
             datagram: false,
+            from_start: true,
             server_port: 4000,
             at: Timestamp(0),
         };
@@ -111,4 +118,102 @@ fn complete_transactions_are_reported_once_and_parsers_are_used_again() {
     fed.sent = [Vec::new(), Vec::new()];
     fed.send(ToServer, b"CHAT anew\n");
     assert_eq!(fed.lines(), ["> CHAT anew"]);
+}
+
+/// What each direction says, in turn, and the events that were raised.
+fn events(said: &[(FlowDirection, &[u8])], eof: bool) -> Vec<FlowEvent> {
+    let mut fed = Fed::new();
+    for (direction, bytes) in said {
+        fed.say(*direction, bytes, eof);
+    }
+    let events = fed.flow.take_events().collect();
+    assert_eq!(fed.flow.take_events().count(), 0, "told once");
+    events
+}
+
+#[test]
+fn what_is_odd_about_recognition_is_told_once() {
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const BANNER: &[u8] = b"SSH-2.0-x\r\n";
+    const HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
+    const ALERT: &[u8] = b"\x15\x03\x03\0\x02\x02\x28";
+    const NOTHING: &[u8] = b"\0\0\0\0\0\0\0\0";
+    let long = vec![0; 5000];
+    for (said, eof, expected) in [
+        (
+            &[(ToServer, REQUEST), (ToClient, ANSWER)][..],
+            false,
+            &[][..],
+        ),
+        (
+            &[(ToServer, REQUEST), (ToClient, BANNER)],
+            false,
+            &[FlowEvent::Mismatch],
+        ),
+        (
+            &[(ToClient, BANNER), (ToServer, REQUEST)],
+            false,
+            &[FlowEvent::Mismatch],
+        ),
+        (&[(ToClient, BANNER), (ToServer, BANNER)], false, &[]),
+        (
+            &[(ToServer, BANNER), (ToClient, b"hello\r\nSSH-2.0-x\r\n")],
+            false,
+            &[],
+        ),
+        (&[(ToServer, HELLO), (ToClient, ALERT)], false, &[]),
+        (
+            &[(ToClient, ANSWER), (ToServer, REQUEST)],
+            false,
+            &[FlowEvent::WrongDirectionFirst],
+        ),
+        (
+            &[(ToServer, REQUEST), (ToClient, NOTHING)],
+            false,
+            &[FlowEvent::OnlyOneDirection],
+        ),
+        (
+            &[(ToServer, NOTHING), (ToClient, ANSWER)],
+            false,
+            &[FlowEvent::OnlyOneDirection],
+        ),
+        (&[(ToServer, REQUEST)], false, &[]),
+        (&[(ToServer, NOTHING)], false, &[]),
+        (&[(ToServer, NOTHING)], true, &[FlowEvent::Skipped]),
+        (
+            &[(ToServer, &long), (ToServer, NOTHING)],
+            false,
+            &[FlowEvent::Skipped],
+        ),
+        (&[(ToServer, NOTHING), (ToClient, NOTHING)], false, &[]),
+    ] {
+        assert_eq!(events(said, eof), expected, "{said:?}");
+    }
+}
+
+#[test]
+fn a_direction_that_is_given_up_early_may_still_be_recognised() {
+    let mut fed = Fed::new();
+    fed.send(ToServer, &[0; 5000]);
+    assert_eq!(fed.flow.view().recognition(), Recognition::Failed);
+    fed.send(ToClient, b"CHAT hello\n");
+    assert!(matches!(
+        fed.flow.view().recognition(),
+        Recognition::Known(_)
+    ));
+    assert_eq!(fed.flow.view().recognised_by(ToServer), Recognition::Failed);
+}
+
+#[test]
+fn what_a_flow_was_before_an_upgrade_is_known() {
+    let mut fed = Fed::new();
+    fed.send(ToServer, b"CHAT one\nUPGRADE\nSSH-2.0-x\r\n");
+    let view = fed.flow.view();
+    let name = |recognition| match recognition {
+        Recognition::Known(id) => id.protocol().name(),
+        Recognition::Pending | Recognition::Failed => "",
+    };
+    assert_eq!(name(view.original()), CHAT);
+    assert_eq!(name(view.recognition()), "ssh");
 }

@@ -136,6 +136,14 @@ impl Protocol for Http {
         }
     }
 
+    fn opens(&self) -> Option<FlowDirection> {
+        Some(ToServer)
+    }
+
+    fn is_answer(&self, start: &Start<'_>) -> bool {
+        !start.datagram && probe_response(start.bytes) == Probe::Yes
+    }
+
     fn complete(&self, _: FlowDirection) -> Progress {
         COMPLETE
     }

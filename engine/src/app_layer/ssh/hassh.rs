@@ -1,7 +1,5 @@
 //! HASSH: which algorithms a side offers, as a string and as its MD5.
 
-use md5::{Digest, Md5};
-
 use crate::event::FlowDirection;
 
 /// Message number of `SSH_MSG_KEXINIT` (RFC 4253 section 7.1).
@@ -41,17 +39,6 @@ pub(super) fn algorithms(payload: &[u8], sender: FlowDirection, out: &mut Vec<u8
     Some(())
 }
 
-/// MD5 of the algorithms, in lower-case hexadecimal.
-pub(super) fn digest(algorithms: &[u8]) -> [u8; 32] {
-    let mut hex = [0; 32];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(Md5::digest(algorithms)) {
-        for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 0x0f]) {
-            *digit = b"0123456789abcdef"[usize::from(nibble)];
-        }
-    }
-    hex
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,10 +65,5 @@ mod tests {
             algorithms(&payload[..30], FlowDirection::ToClient, &mut out),
             None
         );
-    }
-
-    #[test]
-    fn the_digest_is_md5() {
-        assert_eq!(&digest(b""), b"d41d8cd98f00b204e9800998ecf8427e");
     }
 }

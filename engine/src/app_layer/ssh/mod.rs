@@ -30,6 +30,8 @@ const BANNER_BEGUN: Progress = 1;
 const BANNER_DONE: Progress = 2;
 /// The algorithms are there, or the side went on without naming them.
 const FINISHED: Progress = 3;
+/// Nothing more of the side can be read.
+const ENCRYPTED: Progress = 4;
 
 /// Anomalies, in the order of [`Protocol::events`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,11 +144,22 @@ impl Protocol for Ssh {
         }
     }
 
-    fn complete(&self, _: FlowDirection) -> Progress {
-        FINISHED
+    /// A server may send lines in front of its banner (RFC 4253 section 4.2).
+    fn confirm(&self, start: &Start<'_>) -> Probe {
+        match self.probe(start) {
+            Probe::No if start.direction == ToClient => {
+                let found = memchr::memmem::find(start.bytes, b"\nSSH-");
+                found.map_or(Probe::More, |_| Probe::Yes)
+            }
+            answer => answer,
+        }
     }
 
-    fn open(&self, limits: &Limits) -> Box<dyn Parser> {
-        Box::new(SshParser::new(limits))
+    fn complete(&self, _: FlowDirection) -> Progress {
+        ENCRYPTED
+    }
+
+    fn open(&self, _: &Limits) -> Box<dyn Parser> {
+        Box::<SshParser>::default()
     }
 }

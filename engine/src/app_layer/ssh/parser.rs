@@ -1,108 +1,54 @@
 //! SSH in one flow: one transaction, two sides.
 
-use crate::app_layer::{
-    AppEvent, BufferBytes, BufferId, Fields, Input, Limits, Parser, Progress, Status, Transaction,
-};
+use crate::app_layer::session::{Events, Session, SessionParser};
+use crate::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Input, Progress, Transaction};
 use crate::event::FlowDirection;
 
-use super::side::{self, Side};
-use super::{PARTS, Part};
+use super::side::Side;
+use super::{Event, PARTS, Part};
 
 /// SSH in one flow.
-#[derive(Debug)]
-pub(super) struct SshParser {
-    session: Session,
-    /// The transaction is there from the first byte on until it is retired.
-    live: bool,
-    /// It was retired: nothing of the flow is of interest any more.
-    over: bool,
-}
+pub(super) type SshParser = SessionParser<SshSession>;
 
 /// The flow's transaction.
 #[derive(Debug, Default)]
-struct Session {
+pub(super) struct SshSession {
     sides: [Side; 2],
-    events: Vec<AppEvent>,
+    events: Events,
 }
 
-impl SshParser {
-    pub(super) fn new(_: &Limits) -> Self {
-        Self {
-            session: Session::default(),
-            live: false,
-            over: false,
-        }
-    }
-}
-
-impl Session {
-    fn side(&self, direction: FlowDirection) -> &Side {
-        &self.sides[direction.index()]
+impl Session for SshSession {
+    fn take(&mut self, input: &Input<'_>) {
+        let Self { sides, events } = self;
+        let mut raise = |event: Event| events.raise(event as u8);
+        sides[input.direction.index()].take(input.direction, input.bytes, &mut raise);
     }
 
-    fn side_mut(&mut self, direction: FlowDirection) -> (&mut Side, &mut Vec<AppEvent>) {
-        let index = direction.index();
-        (&mut self.sides[index], &mut self.events)
-    }
-}
-
-impl Parser for SshParser {
-    fn parse(&mut self, input: &Input<'_>) -> Status {
-        if self.over {
-            return Status::Opaque;
-        }
-        self.live = true;
-        let (side, events) = self.session.side_mut(input.direction);
-        side.take(input.direction, input.bytes, &mut |event| {
-            side::raise(events, event)
-        });
-        if self.session.sides.iter().all(Side::is_encrypted) {
-            Status::Opaque
-        } else {
-            Status::Continue
-        }
+    fn stop(&mut self, direction: FlowDirection) {
+        self.sides[direction.index()].stop();
     }
 
-    fn gap(&mut self, direction: FlowDirection, _: u64) -> Status {
-        let (side, _) = self.session.side_mut(direction);
-        side.stop();
-        Status::Continue
+    fn is_over(&self) -> bool {
+        self.sides.iter().all(Side::is_encrypted)
     }
 
-    fn len(&self) -> usize {
-        usize::from(self.live)
-    }
-
-    fn transaction(&self, index: usize) -> Option<&dyn Transaction> {
-        (self.live && index == 0).then_some(&self.session as &dyn Transaction)
-    }
-
-    fn inspected(&mut self, _: FlowDirection) {}
-
-    fn retire(&mut self) {
-        self.live = false;
-        self.over = true;
-    }
-
-    fn reset(&mut self) {
-        self.session.sides.iter_mut().for_each(Side::clear);
-        self.session.events.clear();
-        self.live = false;
-        self.over = false;
+    fn clear(&mut self) {
+        self.sides.iter_mut().for_each(Side::clear);
+        self.events.clear();
     }
 }
 
-impl Transaction for Session {
+impl Transaction for SshSession {
     fn id(&self) -> u64 {
         0
     }
 
     fn progress(&self, direction: FlowDirection) -> Progress {
-        self.side(direction).progress()
+        self.sides[direction.index()].progress()
     }
 
     fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>> {
-        let side = self.side(id.spec().direction);
+        let side = &self.sides[id.spec().direction.index()];
         let bytes = match PARTS.get(id.index())? {
             Part::Proto => &side.proto[..],
             Part::Software => &side.software,
@@ -113,7 +59,7 @@ impl Transaction for Session {
     }
 
     fn events(&self) -> &[AppEvent] {
-        &self.events
+        self.events.all()
     }
 
     fn describe(&self, fields: &mut dyn Fields) {
@@ -138,14 +84,15 @@ impl Transaction for Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app_layer::buffers;
-    use crate::app_layer::ssh::{BANNER_BEGUN, BANNER_DONE, Event, FINISHED};
+    use crate::app_layer::digest::md5;
+    use crate::app_layer::ssh::{BANNER_BEGUN, BANNER_DONE, ENCRYPTED, FINISHED};
+    use crate::app_layer::{Parser, Status, buffers};
     use crate::frame::Timestamp;
     use FlowDirection::{ToClient, ToServer};
     use proptest::prelude::*;
 
     fn parser() -> SshParser {
-        SshParser::new(&Limits::default())
+        SshParser::default()
     }
 
     fn feed(parser: &mut SshParser, direction: FlowDirection, bytes: &[u8]) -> Status {
@@ -217,16 +164,16 @@ mod tests {
         let mut parser = parser();
         let mut step = |bytes: &[u8]| {
             let status = feed(&mut parser, ToServer, bytes);
-            (status, parser.session.progress(ToServer))
+            (status, parser.transaction(0).unwrap().progress(ToServer))
         };
         assert_eq!(step(b"SSH-"), (Status::Continue, BANNER_BEGUN));
         assert_eq!(step(b"2.0-x\r\n"), (Status::Continue, BANNER_DONE));
         assert_eq!(step(&packet(&[30, 1])), (Status::Continue, BANNER_DONE));
         assert_eq!(step(&kexinit()), (Status::Continue, FINISHED));
-        assert_eq!(step(&packet(&[21])), (Status::Continue, FINISHED));
+        assert_eq!(step(&packet(&[21])), (Status::Continue, ENCRYPTED));
         let server = [&b"SSH-2.0-y\n"[..], &kexinit(), &packet(&[21]), b"\x99\x88"].concat();
         assert_eq!(feed(&mut parser, ToClient, &server), Status::Opaque);
-        let hassh = super::super::hassh::digest(b"kex;ec;mc;cc");
+        let hassh = md5(b"kex;ec;mc;cc");
         assert_eq!(
             shown(&parser)[4],
             ("ssh.hassh", String::from_utf8_lossy(&hassh).into_owned())
@@ -242,7 +189,11 @@ mod tests {
         let case = |bytes: &[u8], event| {
             let mut parser = parser();
             let _ = feed(&mut parser, ToServer, bytes);
-            assert_eq!(parser.session.events, [AppEvent(event as u8)], "{event:?}");
+            assert_eq!(
+                parser.transaction(0).unwrap().events(),
+                [AppEvent(event as u8)],
+                "{event:?}"
+            );
         };
         case(b"SSH-2.0\r\n", Event::InvalidBanner);
         case(
@@ -259,7 +210,7 @@ mod tests {
         let _ = feed(&mut parser, ToServer, b"SSH-2.0-x\n");
         let long = packet(&vec![1; 40_000]);
         let _ = feed(&mut parser, ToServer, &[long, kexinit()].concat());
-        assert_eq!(parser.session.progress(ToServer), FINISHED);
+        assert_eq!(parser.transaction(0).unwrap().progress(ToServer), FINISHED);
     }
 
     proptest! {
@@ -277,8 +228,9 @@ mod tests {
                 rest = then;
             }
             prop_assert_eq!(shown(&cut_up), shown(&whole));
-            prop_assert_eq!(&cut_up.session.events, &whole.session.events);
-            prop_assert_eq!(cut_up.session.progress(ToClient), FINISHED);
+            let [cut_up, whole] = [&cut_up, &whole].map(|parser| parser.transaction(0).unwrap());
+            prop_assert_eq!(cut_up.events(), whole.events());
+            prop_assert_eq!(cut_up.progress(ToClient), ENCRYPTED);
         }
 
         #[test]

@@ -1,9 +1,10 @@
 //! What one side has said.
 
-use crate::app_layer::{AppEvent, Progress};
+use crate::app_layer::Progress;
+use crate::app_layer::digest::md5;
 use crate::event::FlowDirection;
 
-use super::{BANNER, BANNER_BEGUN, BANNER_DONE, Event, FINISHED, hassh};
+use super::{BANNER, BANNER_BEGUN, BANNER_DONE, ENCRYPTED, Event, FINISHED, hassh};
 
 /// What a banner starts with.
 pub(super) const PREFIX: &[u8] = b"SSH-";
@@ -64,7 +65,8 @@ impl Side {
         match self.phase {
             Phase::Banner if self.partial.is_empty() => 0,
             Phase::Banner => BANNER_BEGUN,
-            _ if self.digest.is_some() || self.phase == Phase::Encrypted => FINISHED,
+            Phase::Encrypted => ENCRYPTED,
+            _ if self.digest.is_some() => FINISHED,
             _ => BANNER_DONE,
         }
     }
@@ -197,7 +199,7 @@ impl Side {
         } else if self.digest.is_none()
             && hassh::algorithms(payload, direction, &mut self.algorithms).is_some()
         {
-            self.digest = Some(hassh::digest(&self.algorithms));
+            self.digest = Some(md5(&self.algorithms));
         }
     }
 }
@@ -212,12 +214,4 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
         line = rest;
     }
     line
-}
-
-/// Adds an event once.
-pub(super) fn raise(events: &mut Vec<AppEvent>, event: Event) {
-    let event = AppEvent(event as u8);
-    if !events.contains(&event) {
-        events.push(event);
-    }
 }

@@ -1,7 +1,6 @@
 //! JA3, JA3S and JA4: what a hello offers, as a string and its hash.
 
-use md5::{Digest, Md5};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// What a hello offers, in its order.
 #[derive(Debug, Default)]
@@ -90,17 +89,6 @@ pub(super) fn ja4(offer: &Offer, alpn: &[Vec<u8>], out: &mut Vec<u8>) {
             None => out.extend([b'0'; JA4_HASH]),
         }
     }
-}
-
-/// MD5 in lower-case hexadecimal.
-pub(super) fn md5(bytes: &[u8]) -> [u8; 32] {
-    let mut hex = [0; 32];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(Md5::digest(bytes)) {
-        for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 0x0f]) {
-            *digit = b"0123456789abcdef"[usize::from(nibble)];
-        }
-    }
-    hex
 }
 
 /// Values that clients mix in to keep servers tolerant (RFC 8701).

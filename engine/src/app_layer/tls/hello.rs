@@ -1,5 +1,7 @@
 //! Client and server hello (RFC 8446 section 4.1).
 
+use crate::app_layer::digest::md5;
+
 use super::Event;
 use super::fingerprint::{self, Offer};
 use super::wire::Reader;
@@ -44,7 +46,7 @@ impl Hello {
         let read = self.read_client_into(body, &mut offer, raise);
         if read.is_some() {
             fingerprint::ja3(&offer, &mut self.ja3);
-            self.ja3_hash = Some(fingerprint::md5(&self.ja3));
+            self.ja3_hash = Some(md5(&self.ja3));
             fingerprint::ja4(&offer, &self.alpn, &mut self.ja4);
         }
         read
@@ -133,7 +135,7 @@ impl Hello {
             }
         }
         fingerprint::ja3s(&offer, &mut self.ja3);
-        self.ja3_hash = Some(fingerprint::md5(&self.ja3));
+        self.ja3_hash = Some(md5(&self.ja3));
         Some(())
     }
 

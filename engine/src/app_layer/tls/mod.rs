@@ -344,11 +344,27 @@ impl Protocol for Tls {
         record::probe(start.direction, start.bytes)
     }
 
+    /// Any record will do: a server may answer a hello with an alert.
+    fn confirm(&self, start: &Start<'_>) -> Probe {
+        match record::probe(start.direction, start.bytes) {
+            Probe::No => record::is_record(start.bytes),
+            answer => answer,
+        }
+    }
+
+    fn opens(&self) -> Option<FlowDirection> {
+        Some(ToServer)
+    }
+
+    fn is_answer(&self, start: &Start<'_>) -> bool {
+        !start.datagram && record::probe(ToClient, start.bytes) == Probe::Yes
+    }
+
     fn complete(&self, _: FlowDirection) -> Progress {
         ENCRYPTED
     }
 
-    fn open(&self, limits: &Limits) -> Box<dyn Parser> {
-        Box::new(TlsParser::new(limits))
+    fn open(&self, _: &Limits) -> Box<dyn Parser> {
+        Box::<TlsParser>::default()
     }
 }

@@ -3,9 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::app_layer::{
-    AppEvent, BufferBytes, BufferId, Fields, Input, Limits, Parser, Progress, Status, Transaction,
-};
+use crate::app_layer::session::{Events, Session, SessionParser};
+use crate::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Input, Progress, Transaction};
 use crate::event::FlowDirection;
 
 use super::certificate::{Certificates, date};
@@ -13,33 +12,16 @@ use super::side::{Reading, Side};
 use super::{ENCRYPTED, Event, PARTS, Part};
 
 /// TLS in one flow.
-#[derive(Debug)]
-pub(super) struct TlsParser {
-    session: Session,
-    /// The transaction is there from the first byte on until it is retired.
-    live: bool,
-    /// It was retired: nothing of the flow is of interest any more.
-    over: bool,
-}
+pub(super) type TlsParser = SessionParser<TlsSession>;
 
 /// The flow's transaction.
 #[derive(Debug, Default)]
-struct Session {
+pub(super) struct TlsSession {
     sides: [Side; 2],
-    events: Vec<AppEvent>,
+    events: Events,
 }
 
-impl TlsParser {
-    pub(super) fn new(_: &Limits) -> Self {
-        Self {
-            session: Session::default(),
-            live: false,
-            over: false,
-        }
-    }
-}
-
-impl Session {
+impl TlsSession {
     fn side(&self, direction: FlowDirection) -> &Side {
         &self.sides[direction.index()]
     }
@@ -74,19 +56,10 @@ impl Session {
     }
 }
 
-impl Parser for TlsParser {
-    fn parse(&mut self, input: &Input<'_>) -> Status {
-        if self.over {
-            return Status::Opaque;
-        }
-        self.live = true;
-        let Session { sides, events } = &mut self.session;
-        let mut raise = |event: Event| {
-            let event = AppEvent(event as u8);
-            if !events.contains(&event) {
-                events.push(event);
-            }
-        };
+impl Session for TlsSession {
+    fn take(&mut self, input: &Input<'_>) {
+        let Self { sides, events } = self;
+        let mut raise = |event: Event| events.raise(event as u8);
         let from = input.direction.index();
         let reading = Reading {
             direction: input.direction,
@@ -95,43 +68,24 @@ impl Parser for TlsParser {
             raise: &mut raise,
         };
         sides[from].take(input.bytes, reading);
-        // What one side sends does not stop the other side's from being read.
-        if sides.iter().all(|side| side.progress() >= ENCRYPTED) {
-            Status::Opaque
-        } else {
-            Status::Continue
-        }
     }
 
-    fn gap(&mut self, direction: FlowDirection, _: u64) -> Status {
-        self.session.sides[direction.index()].stop();
-        Status::Continue
+    fn stop(&mut self, direction: FlowDirection) {
+        self.sides[direction.index()].stop();
     }
 
-    fn len(&self) -> usize {
-        usize::from(self.live)
+    /// What one side sends does not stop the other side's from being read.
+    fn is_over(&self) -> bool {
+        self.sides.iter().all(|side| side.progress() >= ENCRYPTED)
     }
 
-    fn transaction(&self, index: usize) -> Option<&dyn Transaction> {
-        (self.live && index == 0).then_some(&self.session as &dyn Transaction)
-    }
-
-    fn inspected(&mut self, _: FlowDirection) {}
-
-    fn retire(&mut self) {
-        self.live = false;
-        self.over = true;
-    }
-
-    fn reset(&mut self) {
-        self.session.sides.iter_mut().for_each(Side::clear);
-        self.session.events.clear();
-        self.live = false;
-        self.over = false;
+    fn clear(&mut self) {
+        self.sides.iter_mut().for_each(Side::clear);
+        self.events.clear();
     }
 }
 
-impl Transaction for Session {
+impl Transaction for TlsSession {
     fn id(&self) -> u64 {
         0
     }
@@ -194,7 +148,7 @@ impl Transaction for Session {
     }
 
     fn events(&self) -> &[AppEvent] {
-        &self.events
+        self.events.all()
     }
 
     fn describe(&self, fields: &mut dyn Fields) {

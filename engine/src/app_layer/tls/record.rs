@@ -137,7 +137,7 @@ pub(super) fn probe(direction: FlowDirection, bytes: &[u8]) -> Probe {
         FlowDirection::ToServer => 1,
         FlowDirection::ToClient => 2,
     };
-    let tests: [&dyn Fn(u8) -> bool; 11] = [
+    let tests: [Test<'_>; 11] = [
         &|byte| byte == 22,
         &|byte| byte == 3,
         &|byte| byte <= 4,
@@ -150,10 +150,28 @@ pub(super) fn probe(direction: FlowDirection, bytes: &[u8]) -> Probe {
         &|byte| byte == 3,
         &|byte| byte <= 4,
     ];
+    hold(&tests, bytes)
+}
+
+/// Whether a direction starts with a record of any kind.
+pub(super) fn is_record(bytes: &[u8]) -> Probe {
+    let tests: [Test<'_>; 4] = [
+        &|byte| Content::of(byte).is_some(),
+        &|byte| byte == 3,
+        &|byte| byte <= 4,
+        &|byte| usize::from(byte) << 8 <= FRAGMENT,
+    ];
+    hold(&tests, bytes)
+}
+
+/// A test on one byte.
+type Test<'a> = &'a dyn Fn(u8) -> bool;
+
+/// Whether the tests hold, one byte each.
+fn hold(tests: &[Test<'_>], bytes: &[u8]) -> Probe {
     if !bytes.iter().zip(tests).all(|(byte, test)| test(*byte)) {
-        return Probe::No;
-    }
-    if bytes.len() >= tests.len() {
+        Probe::No
+    } else if bytes.len() >= tests.len() {
         Probe::Yes
     } else {
         Probe::More

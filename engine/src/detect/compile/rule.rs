@@ -15,6 +15,7 @@ use super::kind::{Asked, kind, scan};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::state::{self, Names, StateOption};
+use crate::app_layer::FlowEvent;
 use crate::detect::application::{Application, ApplicationDraft, legacy_content};
 use crate::detect::buffers;
 use crate::detect::program::{
@@ -159,6 +160,12 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
     }
     if written.keyword == "app-layer-protocol" {
         draft.packet.push(app_protocol::read(value)?);
+        return Ok(());
+    }
+    if written.keyword == "app-layer-event"
+        && let Some(event) = FlowEvent::named(value.trim())
+    {
+        draft.packet.push(PacketTest::Event(event.name().into()));
         return Ok(());
     }
     if let Some(read) = draft.application.other(written, &mut shared.lists) {

@@ -219,6 +219,7 @@ impl Lab {
             },
             eof: false,
             datagram,
+            from_start: true,
             server_port: 53,
             at: self.now,
         };

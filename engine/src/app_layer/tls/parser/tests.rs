@@ -1,11 +1,11 @@
 use super::*;
-use crate::app_layer::buffers;
+use crate::app_layer::{Parser, Status, buffers};
 use crate::frame::Timestamp;
 use FlowDirection::{ToClient, ToServer};
 use proptest::prelude::*;
 
 fn parser() -> TlsParser {
-    TlsParser::new(&Limits::default())
+    TlsParser::default()
 }
 
 fn feed(parser: &mut TlsParser, direction: FlowDirection, bytes: &[u8]) -> Status {
@@ -16,6 +16,10 @@ fn feed(parser: &mut TlsParser, direction: FlowDirection, bytes: &[u8]) -> Statu
         datagram: false,
         at: Timestamp(0),
     })
+}
+
+fn session(parser: &TlsParser) -> &dyn Transaction {
+    parser.transaction(0).unwrap()
 }
 
 fn shown(parser: &TlsParser, keyword: &str) -> Vec<String> {
@@ -101,8 +105,8 @@ fn hellos_show_names_and_fingerprints() {
     assert_eq!(shown(&parser, "ja3s.string"), ["771,49199,16"]);
     assert_eq!(shown(&parser, "tls.random_time"), ["TTTT", "ffff"]);
     assert_eq!(shown(&parser, "ja4.hash").len(), 1);
-    assert_eq!(parser.session.number("tls.version", 0), Some(0x0303));
-    assert_eq!(parser.session.events, []);
+    assert_eq!(session(&parser).number("tls.version", 0), Some(0x0303));
+    assert_eq!(session(&parser).events(), []);
 }
 
 #[test]
@@ -115,10 +119,10 @@ fn what_follows_a_change_of_ciphers_is_opaque() {
     ]
     .concat();
     assert_eq!(feed(&mut parser, ToServer, &client), Status::Continue);
-    assert_eq!(parser.session.progress(ToServer), ENCRYPTED);
+    assert_eq!(session(&parser).progress(ToServer), ENCRYPTED);
     let server = [record(22, &server_hello()), record(23, &[0x55; 10])].concat();
     assert_eq!(feed(&mut parser, ToClient, &server), Status::Opaque);
-    assert_eq!(parser.session.events, []);
+    assert_eq!(session(&parser).events(), []);
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn anomalies_are_told() {
             .iter()
             .map(|event| AppEvent(*event as u8))
             .collect();
-        assert_eq!(parser.session.events, expected);
+        assert_eq!(session(&parser).events(), expected);
     };
     case(&record(99, b"x"), &[Event::InvalidTlsHeader]);
     case(
@@ -168,14 +172,14 @@ fn a_hello_of_ssl_2_is_read_and_a_side_that_fails_leaves_the_other_be() {
     let hello = b"\x80\x1c\x01\x03\x01\0\x03\0\0\0\x10\0\0\x2f0123456789abcdef";
     let mut parser = parser();
     assert_eq!(feed(&mut parser, ToServer, hello), Status::Continue);
-    assert_eq!(parser.session.progress(ToServer), super::super::HELLO);
-    assert_eq!(parser.session.number("ssl_version", 0), Some(0x0301));
+    assert_eq!(session(&parser).progress(ToServer), super::super::HELLO);
+    assert_eq!(session(&parser).number("ssl_version", 0), Some(0x0301));
     assert_eq!(feed(&mut parser, ToServer, b"nonsense"), Status::Continue);
     let server = record(22, &server_hello());
     assert_eq!(feed(&mut parser, ToClient, &server), Status::Continue);
-    assert_eq!(parser.session.progress(ToClient), super::super::HELLO);
+    assert_eq!(session(&parser).progress(ToClient), super::super::HELLO);
     let states: Vec<u64> = (0..)
-        .map_while(|index| parser.session.number("ssl_state", index))
+        .map_while(|index| session(&parser).number("ssl_state", index))
         .collect();
     assert_eq!(states, [1, 2]);
 }
@@ -190,7 +194,7 @@ fn an_answer_longer_than_what_was_asked_leaks() {
         &record(24, &[[2, 0, 1].as_slice(), &[0; 90]].concat()),
     );
     let leak = AppEvent(Event::DataleakHeartbeatMismatch as u8);
-    assert!(parser.session.events.contains(&leak));
+    assert!(session(&parser).events().contains(&leak));
 }
 
 proptest! {
@@ -217,7 +221,7 @@ proptest! {
             rest = then;
         }
         prop_assert_eq!(shown(&parser, "tls.sni"), ["www.example.com"]);
-        prop_assert_eq!(&parser.session.events, &[]);
+        prop_assert_eq!(session(&parser).events(), &[]);
     }
 
     #[test]
