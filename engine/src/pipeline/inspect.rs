@@ -141,11 +141,7 @@ impl Engine {
             packet,
             meta,
             direction: tracked.flow.map(|(_, direction)| direction),
-            shown: if tracked.in_stream {
-                Shown::Fresh
-            } else {
-                Shown::Nothing
-            },
+            shown: self.shown(meta, tracked),
             extent,
             events,
             window: self.config.stream.window,
@@ -159,6 +155,21 @@ impl Engine {
             application::settle(flow, direction, meta.at, output);
         }
         ruling
+    }
+
+    /// In line a retransmission is inspected like what it repeats: the receiver may take either.
+    fn shown(&self, meta: &FrameMeta, tracked: &Tracked) -> Shown {
+        if !tracked.in_stream {
+            return Shown::Nothing;
+        }
+        let again = tracked.segment.filter(|segment| {
+            meta.mode == Mode::Prevent
+                && tracked.flow.is_some_and(|(index, direction)| {
+                    let flow = self.flows.get(index);
+                    flow.is_some_and(|flow| flow.tcp.is_again(direction, segment))
+                })
+        });
+        again.map_or(Shown::Fresh, Shown::Again)
     }
 
     /// Looks at bytes of the flow that the packet did not bring, but made certain: those beyond a hole.

@@ -6,19 +6,21 @@ use crate::event::{FlowDirection, Output};
 use crate::flow::Flow;
 use crate::frame::FrameMeta;
 use crate::packet::Packet;
-use crate::stream::Tcp;
+use crate::stream::{Segment, Tcp};
 
 use super::detectors::Detectors;
 use super::report::Scene;
 use super::ruling::{Condemned, Ruling};
 
 /// Which bytes of the stream are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Shown {
     /// None.
     Nothing,
     /// What has become contiguous, behind the window.
     Fresh,
+    /// Bytes that a retransmission brought again, as they are known.
+    Again(Segment),
     /// The first bytes beyond a hole that were not looked at.
     Island,
 }
@@ -43,6 +45,7 @@ impl Look<'_> {
         match self.shown {
             Shown::Nothing => None,
             Shown::Fresh => Some(tcp.view(direction, self.window)),
+            Shown::Again(segment) => tcp.view_again(direction, &segment, self.window),
             Shown::Island => tcp.island(direction),
         }
     }

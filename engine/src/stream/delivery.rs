@@ -140,6 +140,36 @@ impl Tcp {
         }
     }
 
+    /// Whether a segment brings nothing but bytes that were inspected and that its receiver may yet take.
+    #[must_use]
+    pub fn is_again(&self, direction: FlowDirection, segment: &Segment) -> bool {
+        let me = self.sender(direction);
+        let start = me.offset(segment.start);
+        let end = start + segment.length;
+        segment.length > 0 && start >= me.acked.max(me.data.base()) && end <= me.data.next()
+    }
+
+    /// The bytes that a segment brought again ([`Self::is_again`]), as they are known, behind at most
+    /// `window` bytes.
+    #[must_use]
+    pub fn view_again(
+        &self,
+        direction: FlowDirection,
+        segment: &Segment,
+        window: usize,
+    ) -> Option<StreamView<'_>> {
+        let me = self.sender(direction);
+        let start = me.offset(segment.start);
+        let (bytes, fresh_from, offset) =
+            me.data.view_of((start, start + segment.length), window)?;
+        Some(StreamView {
+            bytes,
+            fresh_from,
+            window_offset: u64::try_from(offset).unwrap_or(0),
+            eof: false,
+        })
+    }
+
     /// The first bytes beyond a hole that were not looked at ([`Self::pass_island`]): all fresh, nothing
     /// in front of them.
     #[must_use]

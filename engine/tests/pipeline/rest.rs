@@ -94,3 +94,35 @@ fn signatures_on_packets_have_no_part_in_it() {
     world.finish();
     assert_eq!(world.output.alerts, []);
 }
+
+#[test]
+fn in_line_a_retransmission_is_inspected_as_what_it_repeats() {
+    let rules = r#"alert tcp-stream any any -> any any (msg:"s"; content:"GOOD"; sid:5;)"#;
+    let mut world = World::prevent(rules);
+    world.handshake();
+    for data in [b"GOOD", b"EVIL"] {
+        let sent = world.send(client().data(data));
+        assert_eq!(sent.verdict, Verdict::Pass);
+        assert_eq!(world.output.alerts, [(5, Disposition::Allowed)]);
+    }
+    world
+        .send(client().at(4).data(b"!!!!"))
+        .passes(&[("tcp.bytes", 4)]);
+    assert_eq!(world.output.alerts, []);
+    world.send(server().ack(8)).passes(&[]);
+    let _ = world.send(client().data(b"GOOD"));
+    assert_eq!(world.output.alerts, []);
+}
+
+#[test]
+fn in_detect_mode_a_placed_pattern_speaks_of_the_packet_and_of_the_stream() {
+    let rules = r#"
+        alert tcp any any -> any any (msg:"p"; content:"GET "; depth:4; sid:6;)
+        alert tcp any any -> any any (msg:"s"; content:"GET "; sid:7;)
+    "#;
+    let mut world = World::detect(rules);
+    world.handshake();
+    let _ = world.send(client().data(b"GET / "));
+    let sids: Vec<u32> = world.output.alerts.iter().map(|(sid, _)| *sid).collect();
+    assert_eq!(sids, [6, 6, 7]);
+}

@@ -208,11 +208,12 @@ impl BufferBuilder {
         let together = self.names.any();
         let mut chains: Vec<Vec<Test>> = Vec::new();
         let mut current: Option<usize> = None;
-        let (mut anchored, mut reads) = (false, false);
+        let (mut anchored, mut placed, mut reads) = (false, false, false);
         for item in self.items {
             // A relative test with nothing before it is relative to the beginning.
             anchored |= item.absolute && !(item.relative && current.is_some());
             anchored |= jumps_from_an_end(&item.test);
+            placed |= is_placed(&item.test);
             reads |= item.reads;
             let home = match (current, chains.len()) {
                 _ if together && !chains.is_empty() => Some(0),
@@ -237,10 +238,19 @@ impl BufferBuilder {
             fast_pattern: fast_pattern::choose(self.patterns, single)
                 .filter(|_| self.absent.is_none()),
             anchored,
+            placed,
             reads,
             absent: self.absent,
         })
     }
+}
+
+/// Whether a test is a pattern with an offset or a depth.
+fn is_placed(test: &Test) -> bool {
+    let Test::Content(content) = test else {
+        return false;
+    };
+    content.depth.is_some() || content.offset.is_some_and(|v| v != Value::Number(0))
 }
 
 fn jumps_from_an_end(test: &Test) -> bool {

@@ -98,7 +98,7 @@ impl Layers {
 
 fn at(direction: Option<FlowDirection>) -> usize {
     // A packet of no flow meets the signatures that ask for no direction; both halves hold them.
-    usize::from(direction == Some(FlowDirection::ToClient))
+    direction.map_or(0, FlowDirection::index)
 }
 
 impl Groups {

@@ -15,6 +15,8 @@ pub(in crate::detect) struct Chains {
     pub(in crate::detect) fast_pattern: Option<FastPattern>,
     /// Some test is bound to where the data begins.
     pub(in crate::detect) anchored: bool,
+    /// A pattern says by offset or depth where it lies, so that it speaks of packets as well as of streams.
+    pub(in crate::detect) placed: bool,
     /// Some test reads bytes; without one, the absence of bytes is all that is asked for.
     pub(in crate::detect) reads: bool,
     /// `absent`

@@ -52,7 +52,7 @@ impl Round<'_> {
 
     /// Signatures on addresses alone: once for each direction of a flow.
     fn collect_addresses(&mut self, rules: &RuleSet) {
-        let half = usize::from(self.direction() == Some(FlowDirection::ToClient));
+        let half = self.half();
         if let (Some(_), Some(flow)) = (self.inspection.flow, self.store.flow.as_deref_mut())
             && std::mem::replace(&mut flow.addresses_seen[half], true)
         {
@@ -88,7 +88,7 @@ impl Round<'_> {
     /// Searches the fresh bytes, and as many old ones as a fast pattern may reach back to. Signatures
     /// whose fast pattern lies further back are pending in the flow.
     fn collect_stream(&mut self, rules: &RuleSet, view: &StreamView<'_>) {
-        let half = usize::from(self.direction() == Some(FlowDirection::ToClient));
+        let half = self.half();
         let mut whole = false;
         if let Some(flow) = self.store.flow.as_deref_mut() {
             let pending = &mut flow.pending[half];

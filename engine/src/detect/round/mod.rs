@@ -9,9 +9,10 @@ use weir_policies::rule::ast::Action;
 use crate::detect::candidates::{Candidates, Found};
 use crate::detect::detector::DetectCounters;
 use crate::detect::evaluate::{StateStore, Work, apply_changes};
-use crate::detect::outcome::Weight;
+use crate::detect::outcome::{Tally, Weight};
+use crate::detect::program::Program;
 use crate::detect::state::Thresholds;
-use crate::detect::{Extent, Hit, Inspection, Outcome, SignatureId};
+use crate::detect::{Extent, Hit, HitSource, Inspection, Outcome, RuleSet, SignatureId};
 use crate::event::FlowDirection;
 
 /// Everything that one packet's inspection touches.
@@ -68,25 +69,39 @@ impl Round<'_> {
             let Some(source) = source else {
                 continue;
             };
-            self.counters.matched += 1;
-            apply_changes(program, &mut self.store);
-            let decision = self.decide(program);
-            let (action, alerts) = self.adjust(program);
-            let weight = Weight::new(action, rules.signature(id).priority, id);
-            let drops = decision.act && matches!(action, Action::Drop | Action::Reject(_));
-            if program.alerts && decision.alert && alerts {
-                let hit = Hit {
-                    signature: id,
-                    source,
-                    drops,
-                };
-                tally.push(weight, hit);
+            let mut over = self.fire((rules, program), (id, source), &mut tally);
+            if !over && let Some(source) = self.test_packet_too(program, (target, source)) {
+                over = self.fire((rules, program), (id, source), &mut tally);
             }
-            if decision.act && self.act((program, action), (id, source), tally.effect) {
+            if over {
                 break;
             }
         }
         self.remember(rules, *tally.effect);
+    }
+
+    /// Does what a signature that matched asks for; true when nothing else is to be tested.
+    fn fire(
+        &mut self,
+        (rules, program): (&RuleSet, &Program),
+        (id, source): (SignatureId, HitSource),
+        tally: &mut Tally<'_>,
+    ) -> bool {
+        self.counters.matched += 1;
+        apply_changes(program, &mut self.store);
+        let decision = self.decide(program);
+        let (action, alerts) = self.adjust(program);
+        let weight = Weight::new(action, rules.signature(id).priority, id);
+        let drops = decision.act && matches!(action, Action::Drop | Action::Reject(_));
+        if program.alerts && decision.alert && alerts {
+            let hit = Hit {
+                signature: id,
+                source,
+                drops,
+            };
+            tally.push(weight, hit);
+        }
+        decision.act && self.act((program, action), (id, source), tally.effect)
     }
 
     /// The next candidate, of the packet or of a transaction, in evaluation order.
@@ -104,6 +119,11 @@ impl Round<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Index of what is kept for the packet's direction.
+    fn half(&self) -> usize {
+        self.direction().map_or(0, FlowDirection::index)
     }
 
     fn direction(&self) -> Option<FlowDirection> {

@@ -1,6 +1,6 @@
 //! One signature against the packet, or against a transaction.
 
-use super::Round;
+use super::{Round, Target};
 
 use crate::app_layer::Recognition;
 use crate::detect::application::{self, Answer};
@@ -11,7 +11,7 @@ use crate::detect::evaluate::{
 };
 use crate::detect::program::{Absent, BufferTests, Chains, Program, Scan};
 use crate::detect::{FlowState, HitSource, SignatureId};
-use crate::event::FlowDirection;
+use crate::frame::Mode;
 
 impl Round<'_> {
     /// Whether a signature matches, and where.
@@ -83,9 +83,30 @@ impl Round<'_> {
         Some(HitSource::Packet { offset })
     }
 
+    /// Whether a signature that matched the stream matches the packet's own payload as well. Where
+    /// nothing is in line, packets are inspected when they come and the stream when it is acknowledged:
+    /// one that says where in the payload to look is then asked twice.
+    pub(super) fn test_packet_too(
+        &mut self,
+        program: &Program,
+        (target, source): (Target, HitSource),
+    ) -> Option<HitSource> {
+        let chains = program.payload.as_ref()?;
+        let both = matches!(target, Target::Packet(Found::Both, _));
+        let passive = self.inspection.meta.mode == Mode::Detect;
+        let twice = both && passive && chains.placed && program.scan != Scan::StreamOnly;
+        if !twice || !matches!(source, HitSource::Stream { .. }) {
+            return None;
+        }
+        let subject = Subject::whole(self.inspection.packet.payload());
+        let offset = chains_match(chains, subject, self.work)?;
+        Some(HitSource::Packet { offset })
+    }
+
     /// A stream signature whose fast pattern was met but which did not match may match when more of the
     /// stream comes; one that matched starts anew.
     fn keep_pending(&mut self, id: SignatureId, program: &Program, (matched, end): (bool, usize)) {
+        let half = self.half();
         let chains = program.payload.as_ref();
         let pattern = chains.and_then(|chains| chains.fast_pattern.as_ref());
         let (Some(view), Some(flow), Some(pattern)) = (
@@ -95,9 +116,6 @@ impl Round<'_> {
         ) else {
             return;
         };
-        let half = usize::from(
-            self.inspection.flow.map(|flow| flow.direction) == Some(FlowDirection::ToClient),
-        );
         let pending = &mut flow.pending[half];
         if matched {
             pending.remove(id);

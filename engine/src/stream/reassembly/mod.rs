@@ -168,6 +168,18 @@ impl Reassembly {
         (bytes, index(self.next - from).min(bytes.len()), from)
     }
 
+    /// Inspected bytes again: at most `window` in front of `start..end`, and those; index of the first
+    /// of them; offset of the first byte.
+    pub(crate) fn view_of(
+        &self,
+        (start, end): (i64, i64),
+        window: usize,
+    ) -> Option<(&[u8], usize, i64)> {
+        let from = self.base.max(start - length_of(window));
+        let bytes = self.slice(from, end)?;
+        Some((bytes, index(start - from), from))
+    }
+
     /// The first piece that reaches beyond `looked`; index of the first byte behind that; offset of the
     /// first byte.
     pub(crate) fn island(&self, looked: Option<i64>) -> Option<(&[u8], usize, i64)> {
