@@ -272,12 +272,15 @@ impl Tcp {
         Admission::Taken
     }
 
-    /// A flow that speaks on behind a RST was not ended by it.
+    /// A flow that speaks on behind a RST was not ended by it. Bytes of the other side may have been under way;
+    /// only the side that reset it itself shows by going on that somebody else did.
     fn revive(&mut self, segment: &Segment, direction: FlowDirection, events: &mut StreamEvents) {
         if let Some(reset_by) = self.reset
             && (segment.length > 0 || reset_by == direction)
         {
-            events.insert(StreamEvent::RstInjected);
+            if reset_by == direction {
+                events.insert(StreamEvent::RstInjected);
+            }
             self.reset = None;
         }
     }

@@ -60,7 +60,7 @@ fn a_flow_that_goes_on_behind_a_reset_still_has_its_hole() {
     world.send(server().rst()).passes(&[]);
     world
         .send(client().at(0).data(b"att"))
-        .drops(DropReason::Rule, &[("stream.suspected_rst_inject", 1)]);
+        .drops(DropReason::Rule, &[]);
 }
 
 #[test]

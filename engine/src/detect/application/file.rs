@@ -20,6 +20,9 @@ use crate::event::FlowDirection::{self, ToClient, ToServer};
 /// How the keywords of buffers of files begin.
 const BUFFERS: &str = "file.";
 
+/// Buffers that show properties of files.
+const PROPERTIES: [&str; 2] = ["file.name", MAGIC];
+
 /// The keyword of what files are.
 const MAGIC: &str = "file.magic";
 
@@ -237,6 +240,32 @@ impl FileCondition {
 }
 
 impl Application {
+    /// Asks something of files as such, not only of their content: each further file is asked anew.
+    pub(in crate::detect) fn speaks_of_files(&self) -> bool {
+        let mut buffers = self
+            .buffers
+            .iter()
+            .flat_map(|condition| condition.ids.iter());
+        !self.files.is_empty() || buffers.any(|id| PROPERTIES.contains(&id.spec().keyword))
+    }
+
+    /// Whether one of the files matches that it has not fired for yet.
+    pub(in crate::detect) fn matches_further(
+        &self,
+        (protocol, transaction): (ProtocolId, &dyn Transaction),
+        fired_for: [u8; 2],
+        work: &mut Work,
+    ) -> bool {
+        [ToServer, ToClient].into_iter().any(|direction| {
+            let half = direction.index();
+            let bits = self.matching((protocol, transaction), direction, work);
+            let known = u32::from(fired_for[half]);
+            let further = bits.checked_shr(known).unwrap_or(0);
+            let files = u32::from(count_files(transaction, direction));
+            self.directions[half] && further != 0 && files > known
+        })
+    }
+
     /// What must be known of files for it.
     pub(in crate::detect) fn file_needs(&self) -> FileNeeds {
         let mut needs = self.files.needs();
@@ -304,6 +333,14 @@ impl Application {
         }
         if all == 0 { any } else { all }
     }
+}
+
+/// How many files a direction carries so far.
+pub(in crate::detect) fn count_files(
+    transaction: &dyn Transaction,
+    direction: FlowDirection,
+) -> u8 {
+    u8::try_from(files(transaction, direction).take(MAX_FILES).count()).unwrap_or(u8::MAX)
 }
 
 /// What holds of which index, as bits.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use weir_prefilter::{BuildError, Pattern, Prefilter};
 
 use super::Application;
+use super::file::count_files;
 use super::memory::Memory;
 use crate::app_layer::{BufferBytes, BufferId, BufferShape, ProtocolId, Transaction};
 use crate::detect::SignatureId;
@@ -26,6 +27,8 @@ struct Table {
     buffers: Vec<Searched>,
     /// Signatures without a fast pattern.
     always: Vec<u32>,
+    /// Some signature speaks of files: further ones matter.
+    files: bool,
 }
 
 /// A buffer, what is done to it, and the fast patterns that are searched in the result.
@@ -47,6 +50,8 @@ impl Groups {
                 continue;
             };
             for (protocol, half) in application.places() {
+                let table = groups.tables.entry((protocol, half)).or_default();
+                table.files |= application.speaks_of_files();
                 let Some(condition) = application.fast.map(|at| &application.buffers[at]) else {
                     groups
                         .tables
@@ -97,7 +102,12 @@ impl Groups {
         let Some(table) = self.tables.get(&(protocol, half)) else {
             return;
         };
-        if moved || events != events_before {
+        let mut further = false;
+        if table.files {
+            let files = count_files(transaction, direction);
+            further = std::mem::replace(&mut memory.files[half], files) != files;
+        }
+        if moved || further || events != events_before {
             table
                 .always
                 .iter()

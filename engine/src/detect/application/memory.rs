@@ -30,6 +30,10 @@ pub(in crate::detect) struct Memory {
     pub(super) events: [usize; 2],
     waiting: [Vec<SignatureId>; 2],
     fired: Vec<SignatureId>,
+    /// Signatures on files that have fired, and for how many of the files of each direction.
+    fired_files: Vec<(SignatureId, [u8; 2])>,
+    /// Files that each direction had when it was inspected last.
+    pub(super) files: [u8; 2],
     /// Files to be stored: bits by index, of each direction.
     stored: [u64; 2],
 }
@@ -87,6 +91,8 @@ impl Memory {
         self.events = [0; 2];
         self.waiting.iter_mut().for_each(Vec::clear);
         self.fired.clear();
+        self.fired_files.clear();
+        self.files = [0; 2];
         self.stored = [0; 2];
     }
 
@@ -121,6 +127,22 @@ impl Memory {
     /// Whether a signature has fired on this transaction.
     pub(in crate::detect) fn has_fired(&self, signature: SignatureId) -> bool {
         self.fired.contains(&signature)
+    }
+
+    /// How many files of each direction a signature has fired for; `None`: it has not.
+    pub(in crate::detect) fn fired_for(&self, signature: SignatureId) -> Option<[u8; 2]> {
+        let known = self.fired_files.iter().find(|(id, _)| *id == signature);
+        known.map(|(_, files)| *files)
+    }
+
+    /// Remembers for how many files of each direction it has. More than a transaction remembers fire once.
+    pub(in crate::detect) fn fire_for(&mut self, signature: SignatureId, files: [u8; 2]) {
+        let mut known = self.fired_files.iter_mut();
+        if let Some(known) = known.find(|(id, _)| *id == signature) {
+            known.1 = files;
+        } else if self.fired_files.len() < FIRED {
+            self.fired_files.push((signature, files));
+        }
     }
 
     /// Remembers that it has. More than a transaction remembers may fire again.

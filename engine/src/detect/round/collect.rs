@@ -50,10 +50,17 @@ impl Round<'_> {
         }
     }
 
-    /// Signatures on addresses alone: once for each direction of a flow.
+    /// Signatures on addresses alone: once for each direction of a flow; of protocols that have none by the
+    /// documentation (GRE and other tunnels), in every packet.
     fn collect_addresses(&mut self, rules: &RuleSet) {
+        const ESP: u8 = 50;
         let half = self.half();
+        let flows = match self.inspection.packet.transport {
+            Transport::Other(protocol) => protocol == ESP,
+            _ => true,
+        };
         if let (Some(_), Some(flow)) = (self.inspection.flow, self.store.flow.as_deref_mut())
+            && flows
             && std::mem::replace(&mut flow.addresses_seen[half], true)
         {
             return;

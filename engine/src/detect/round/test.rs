@@ -2,15 +2,16 @@
 
 use super::{Round, Target};
 
-use crate::app_layer::Recognition;
-use crate::detect::application::{self, Answer};
+use crate::app_layer::{ProtocolId, Recognition, Transaction};
+use crate::detect::application::{self, Answer, Application};
 use crate::detect::buffers::Buffers;
 use crate::detect::candidates::Found;
 use crate::detect::evaluate::{
     Subject, chains_match, header_matches, packet_tests_match, state_matches,
 };
 use crate::detect::program::{Absent, BufferTests, Chains, Program, Scan};
-use crate::detect::{FlowState, HitSource, SignatureId};
+use crate::detect::{HitSource, SignatureId};
+use crate::event::FlowDirection;
 use crate::frame::Mode;
 
 impl Round<'_> {
@@ -138,19 +139,46 @@ impl Round<'_> {
             return None;
         };
         let transaction = app.transactions().nth(index)?;
-        let direction = self.direction()?;
-        let half = direction.index();
-        let fired = |flow: &mut FlowState| flow.transactions.of(transaction.id()).has_fired(id);
-        if self.store.flow.as_deref_mut().is_none_or(fired)
-            || !header_matches(program, self.inspection)
-        {
+        self.direction()?;
+        let memory = self
+            .store
+            .flow
+            .as_deref_mut()?
+            .transactions
+            .of(transaction.id());
+        let fired = memory.has_fired(id);
+        let fired_for = memory.fired_for(id);
+        if fired && fired_for.is_none() || !header_matches(program, self.inspection) {
             return None;
         }
-        let answer = match self.test_all(program, Found::Both) {
-            Some(_) => application::test(application, (protocol, transaction), self.work),
+        let at = (protocol, transaction);
+        let mut answer = match self.test_all(program, Found::Both) {
+            Some(_) => application::test(application, at, self.work),
             None => Answer::Later,
         };
-        let flow = self.store.flow.as_deref_mut()?;
+        if let Some(files) = fired_for
+            && !application.matches_further(at, files, self.work)
+        {
+            answer = answer.min(Answer::Later);
+        }
+        self.remember_answer(id, application, at, answer);
+        (answer == Answer::Now).then_some(HitSource::Transaction)
+    }
+
+    /// What a transaction said to a signature: it fires once for each transaction, or for each further file
+    /// that it speaks of, and waits for what may still come.
+    fn remember_answer(
+        &mut self,
+        id: SignatureId,
+        application: &Application,
+        (protocol, transaction): (ProtocolId, &dyn Transaction),
+        answer: Answer,
+    ) {
+        let (Some(direction), Some(flow)) = (self.direction(), self.store.flow.as_deref_mut())
+        else {
+            return;
+        };
+        let half = direction.index();
         if answer == Answer::Now {
             let stored = application.stored((protocol, transaction), direction, self.work);
             flow.transactions.of(transaction.id()).store(stored.files);
@@ -160,7 +188,13 @@ impl Round<'_> {
         }
         let memory = flow.transactions.of(transaction.id());
         match answer {
-            Answer::Now => memory.fire(id),
+            Answer::Now => {
+                if application.speaks_of_files() {
+                    let count = |direction| application::count_files(transaction, direction);
+                    memory.fire_for(id, FlowDirection::BOTH.map(count));
+                }
+                memory.fire(id);
+            }
             Answer::Later if application.transactional => {
                 memory.wait(half, id);
                 memory.wait(1 - half, id);
@@ -168,6 +202,5 @@ impl Round<'_> {
             Answer::Later => memory.wait(half, id),
             Answer::Never => {}
         }
-        (answer == Answer::Now).then_some(HitSource::Transaction)
     }
 }
