@@ -10,6 +10,7 @@ pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod control;
+pub mod data;
 pub mod events;
 pub mod lease;
 pub mod reject;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use weir_policies::rule::ast::{Action, Meta};
 
 use crate::app_layer::{File, Transaction};
+use crate::detect::Remark;
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::verdict::DropReason;
 
@@ -174,6 +175,8 @@ pub struct Alert<'a> {
     pub payload: &'a [u8],
     /// Application protocol of the flow, `None` while unknown.
     pub app_proto: Option<&'a str>,
+    /// What the signature says beside itself.
+    pub remarks: &'a [Remark],
 }
 
 /// What befell the traffic that an alert is about.

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use weir_engine::event::{Alert, Drop, FlowEnd, Output, TransactionRecord};
 use weir_engine::frame::FrameMeta;
 
+use crate::data::DataSets;
 use crate::events::eve::EveFormatter;
 use crate::events::pods::NoPods;
 use crate::replay::{self, ReplayArgs};
 use crate::rules;
-use crate::settings::{Eve, Settings};
+use crate::settings::{Datasets, Eve, Settings};
 
 /// Replays captures. The exit code is 1 when one could not be read at all.
 ///
@@ -24,12 +25,16 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         shipped_rules: false,
         rule_files: args.rules.clone(),
         threshold_file: args.threshold_config.clone(),
+        datasets: Datasets {
+            data_dir: args.data_dir.clone(),
+            ..Datasets::default()
+        },
         ..Settings::default()
     };
     if let Some(vars) = &args.vars {
         settings.vars = rules::vars_from(settings.vars, vars)?;
     }
-    let loaded = rules::load(&settings, &[])?;
+    let loaded = rules::load(&settings, &[], &DataSets::default())?;
     for finding in loaded.report.diagnostics.iter().filter(|f| f.enabled) {
         log::warn!("refused: {finding}");
     }
@@ -42,6 +47,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     output
         .finish()
         .with_context(|| format!("cannot write events to {}", args.eve))?;
+    loaded.data.save_or_log();
     for warning in summary.warnings() {
         log::warn!("{warning}");
     }

@@ -8,8 +8,8 @@ use weir_engine::frame::{AttachmentId, FrameMeta, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
-    self as record, AlertBody, AlertRecord, Base64, DropBody, DropRecord, FlowBody, FlowRecord,
-    Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
+    self as record, AlertBody, AlertRecord, Base64, Contexts, DropBody, DropRecord, FlowBody,
+    FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
 use super::json_fields;
@@ -68,6 +68,7 @@ impl EveFormatter {
                     action: action(alert.disposition),
                     severity: alert.priority,
                     category: alert.category,
+                    context: Contexts(alert.remarks),
                     ..signature(alert.signature)
                 },
                 would_drop: alert.disposition == Disposition::WouldDrop,
@@ -261,6 +262,7 @@ fn signature(meta: &Meta) -> AlertBody<'_> {
         category: "",
         severity: meta.priority.unwrap_or(3),
         metadata: Metadata(&meta.metadata),
+        context: Contexts(&[]),
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+use weir_engine::detect::Remark;
 use weir_engine::event::{Ends, FlowDirection, FlowSummary};
 
 use super::eve_time::EveTime;
@@ -120,6 +122,8 @@ pub(super) struct AlertBody<'a> {
     pub(super) severity: u8,
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     pub(super) metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Contexts::is_empty")]
+    pub(super) context: Contexts<'a>,
 }
 
 /// What a transaction's record starts with.
@@ -292,6 +296,28 @@ impl Serialize for Metadata<'_> {
             }
         }
         map.end()
+    }
+}
+
+/// What data sets know of the values that were found in them.
+pub(super) struct Contexts<'a>(pub(super) &'a [Remark]);
+
+impl Contexts<'_> {
+    fn is_empty(&self) -> bool {
+        self.each().next().is_none()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0.iter().filter_map(|remark| {
+            let Remark::Context { key, json } = remark;
+            Some((&**key, serde_json::from_str(json).ok()?))
+        })
+    }
+}
+
+impl Serialize for Contexts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.each())
     }
 }
 

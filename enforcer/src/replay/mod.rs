@@ -50,6 +50,10 @@ pub struct ReplayArgs {
     /// A threshold.config: thresholds, suppressions and rate filters apart from the rules.
     #[arg(long, value_name = "FILE")]
     pub threshold_config: Option<PathBuf>,
+    /// Directory of data sets that rules keep (`state`, `save`). Without it they start empty and are not
+    /// written.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// Whether drop and reject signatures act.
     #[arg(long, value_enum, default_value_t = ReplayMode::Detect)]
     pub mode: ReplayMode,

@@ -18,6 +18,7 @@ use weir_engine::pipeline::RuleSets;
 use weir_policies::rule::ast::Rule;
 
 use crate::attachments::policy::Combination;
+use crate::data::{DataSets, Opening};
 use crate::settings::{DEFAULT_RULE_SET, Settings};
 
 pub use report::{Finding, Report};
@@ -76,6 +77,9 @@ pub enum RulesError {
         /// Why.
         source: std::io::Error,
     },
+    /// No random numbers.
+    #[error("cannot read /dev/urandom: {0}")]
+    Seed(std::io::Error),
     /// There are enabled rules, and none of them can be used.
     #[error("none of the {refused} enabled rules can be used; the first: {first}")]
     NothingLoads {
@@ -93,16 +97,22 @@ pub struct Loaded {
     pub sets: RuleSets,
     /// What was loaded and what refused, of all files together.
     pub report: Report,
+    /// The sets of data that they use.
+    pub data: DataSets,
 }
 
 /// Loads what the settings name. `combinations` are the rule sets that frames can need, the default set
-/// first (see [`crate::attachments::policy::combinations`]).
+/// first (see [`crate::attachments::policy::combinations`]). `data` are the sets in force.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or rules are enabled and none can be used.
-pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, RulesError> {
-    let loaded = compile(settings, combinations)?;
+pub fn load(
+    settings: &Settings,
+    combinations: &[Combination],
+    data: &DataSets,
+) -> Result<Loaded, RulesError> {
+    let loaded = compile(settings, combinations, data)?;
     match loaded.report.first_refusal() {
         Some(first) if loaded.report.loaded == 0 => Err(RulesError::NothingLoads {
             refused: loaded.report.refused,
@@ -118,10 +128,14 @@ pub fn load(settings: &Settings, combinations: &[Combination]) -> Result<Loaded,
 ///
 /// When a file cannot be read.
 pub fn check(settings: &Settings) -> Result<Report, RulesError> {
-    compile(settings, &[]).map(|loaded| loaded.report)
+    compile(settings, &[], &DataSets::default()).map(|loaded| loaded.report)
 }
 
-fn compile(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, RulesError> {
+fn compile(
+    settings: &Settings,
+    combinations: &[Combination],
+    data: &DataSets,
+) -> Result<Loaded, RulesError> {
     let mut files = Files::default();
     files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
     for (name, patterns) in &settings.rule_sets {
@@ -136,9 +150,12 @@ fn compile(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, 
     let adjustments = thresholds
         .map(|path| thresholds::read(path, &vars, &files, &mut report))
         .transpose()?;
+    let seed = crate::worker::seed().map_err(RulesError::Seed)?;
+    let opening = Opening::new(&settings.datasets, data, seed);
     let env = CompileEnv {
         files: &source::Beside,
         adjustments: adjustments.as_ref(),
+        data: Some(&opening),
         ..CompileEnv::new(&vars, &classes, Limits::default())
     };
     let mut sets = Vec::with_capacity(combinations.len().max(1));
@@ -158,6 +175,7 @@ fn compile(settings: &Settings, combinations: &[Combination]) -> Result<Loaded, 
     Ok(Loaded {
         sets: rule_sets(sets),
         report,
+        data: opening.finish(),
     })
 }
 

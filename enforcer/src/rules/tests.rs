@@ -62,7 +62,9 @@ fn nothing_that_loads_is_an_error_for_enforce_and_a_report_for_check() {
         "alert tcp any any -> any any (msg:\"b\"; nonsense:1; sid:2;)\n",
     );
     let settings = settings(vec![file]);
-    let error = load(&settings, &[]).unwrap_err().to_string();
+    let error = load(&settings, &[], &DataSets::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("nonsense"), "{error}");
     assert_eq!(check(&settings).unwrap().refused, 1);
 }
@@ -71,13 +73,19 @@ fn nothing_that_loads_is_an_error_for_enforce_and_a_report_for_check() {
 fn no_rules_at_all_is_no_error() {
     let dir = Dir::new("empty");
     let file = dir.write("a.rules", "# nothing here\n");
-    assert_eq!(load(&settings(vec![file]), &[]).unwrap().report.loaded, 0);
+    assert_eq!(
+        load(&settings(vec![file]), &[], &DataSets::default())
+            .unwrap()
+            .report
+            .loaded,
+        0
+    );
 }
 
 #[test]
 fn missing_file_and_pattern_without_files_are_named() {
     for name in ["/nowhere/a.rules", "/nowhere/*.rules"] {
-        let error = load(&settings(vec![name.to_owned()]), &[])
+        let error = load(&settings(vec![name.to_owned()]), &[], &DataSets::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains(name), "{error}");
@@ -105,7 +113,7 @@ fn combination_holds_the_rules_of_its_sets() {
         names(&["web"]),
         names(&["default", "web"]),
     ];
-    let loaded = load(&settings, &wanted).unwrap();
+    let loaded = load(&settings, &wanted, &DataSets::default()).unwrap();
     let sizes = [0, 1, 2].map(|id| loaded.sets.get(weir_engine::frame::RuleSetId(id)).len());
     assert_eq!(sizes, [1, 1, 2]);
     assert_eq!(loaded.report.refused, 0);

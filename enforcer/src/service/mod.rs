@@ -23,6 +23,7 @@ use weir_datapath::record::RecordCache;
 use crate::attachments::reconcile::Reconciler;
 use crate::attachments::watch::RecordWatch;
 use crate::cli::EnforceArgs;
+use crate::data::DataSets;
 use crate::events::writer::WriterState;
 use crate::lease::Lease;
 use crate::rules::Report;
@@ -41,6 +42,7 @@ pub struct Service {
     reconciler: Reconciler,
     view: Arc<ArcSwap<View>>,
     report: Report,
+    data: DataSets,
     loads: u64,
     record_problems: Vec<String>,
     started: Instant,

@@ -15,6 +15,7 @@ use super::Service;
 use crate::attachments::reconcile::live_records;
 use crate::attachments::snapshot::Snapshot;
 use crate::control::server::refusal;
+use crate::data::DataSets;
 use crate::rules::{self, Loaded};
 use crate::settings::Settings;
 use crate::view::View;
@@ -83,10 +84,11 @@ impl Service {
             Ok(self.settings.clone())
         };
         let (store, node_name) = (self.records.store().clone(), self.node_name.clone());
+        let data = self.data.clone();
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
             let (records, _) = live_records(&mut RecordCache::new(store));
-            prepare(settings, records, &node_name)
+            prepare(settings, records, &node_name, &data)
         });
         *job = Some(Job {
             work,
@@ -117,6 +119,9 @@ impl Service {
             Ok(prepared) => {
                 self.settings = prepared.settings;
                 self.report = prepared.loaded.report;
+                // Sets that no rule names any more are written before they are gone.
+                self.data.save_or_log();
+                self.data = prepared.loaded.data;
                 self.loads += 1;
                 self.view.store(Arc::new(prepared.view));
                 self.log_rules();
@@ -171,10 +176,11 @@ fn prepare(
     settings: Settings,
     records: Vec<Attachment>,
     node_name: &str,
+    data: &DataSets,
 ) -> Result<Prepared, String> {
     let snapshot = Snapshot::new(records, &settings, node_name);
     let loaded =
-        rules::load(&settings, snapshot.combinations()).map_err(|error| error.to_string())?;
+        rules::load(&settings, snapshot.combinations(), data).map_err(|error| error.to_string())?;
     let view = View {
         attachments: Arc::new(snapshot),
         rules: Arc::new(loaded.sets.clone()),

@@ -195,6 +195,7 @@ impl Service {
         self.pool.stop();
         // With the workers gone their sinks are, which ends the writer behind the last event.
         let _ = self.writer.join();
+        self.data.save_or_log();
     }
 }
 

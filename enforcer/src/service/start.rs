@@ -17,6 +17,7 @@ use crate::attachments::reconcile::{Reconciler, live_records};
 use crate::attachments::snapshot::Snapshot;
 use crate::attachments::watch::{RecordWatch, WatchError, watch_links};
 use crate::cli::EnforceArgs;
+use crate::data::DataSets;
 use crate::events::queue::{self, EventSink};
 use crate::events::writer::{self, WriterError, WriterState};
 use crate::lease::Lease;
@@ -112,6 +113,7 @@ impl Service {
             reconciler,
             view,
             report: loaded.report,
+            data: loaded.data,
             loads: 1,
             record_problems: Vec::new(),
             started: Instant::now(),
@@ -138,7 +140,7 @@ fn first_view(
     node_name: &str,
 ) -> Result<(View, Loaded), StartError> {
     let snapshot = Snapshot::new(records, settings, node_name);
-    let loaded = rules::load(settings, snapshot.combinations())?;
+    let loaded = rules::load(settings, snapshot.combinations(), &DataSets::default())?;
     let view = View {
         attachments: Arc::new(snapshot),
         rules: Arc::new(loaded.sets.clone()),

@@ -3,6 +3,7 @@
 //! Absent file: the defaults. A key that is not known is an error with its line, never ignored.
 //! Flags override (see [`crate::cli`]). `weir.yaml` at the top of the repository documents each key.
 
+mod datasets;
 mod eve;
 mod exceptions;
 mod limits;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use weir_datapath::layout::DEFAULT_RUN_DIR;
 use weir_datapath::policy::Mode;
 
+pub use datasets::{Datasets, NamedSet};
 pub use eve::{Eve, EveTarget, EventType};
 pub use exceptions::Exceptions;
 pub use limits::Limits;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub classification: Option<PathBuf>,
     /// A `threshold.config`: thresholds, suppressions and rate filters apart from the rules.
     pub threshold_file: Option<PathBuf>,
+    /// Sets of data that rules look buffers up in.
+    pub datasets: Datasets,
     /// Policies by namespace and pod name; the first that fits applies.
     pub policies: Vec<PodPolicy>,
     /// Bounds.
@@ -107,6 +111,7 @@ impl Default for Settings {
             vars: weir_policies::vars::Vars::default(),
             classification: None,
             threshold_file: None,
+            datasets: Datasets::default(),
             policies: Vec::new(),
             limits: Limits::default(),
             outputs: Outputs::default(),
@@ -199,6 +204,7 @@ impl Settings {
             .or_else(|| self.exception_policies.problem(self.midstream))
             .or_else(|| self.idle_policy())
             .or_else(|| self.limits.problem())
+            .or_else(|| self.datasets.problem())
             .or_else(|| self.outputs.eve.problem())
     }
 

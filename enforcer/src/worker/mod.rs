@@ -175,7 +175,7 @@ fn build(config: PoolConfig<'_>, pulses: &[Arc<Pulse>]) -> Result<Vec<Worker>, P
 }
 
 /// A key for a worker's hash tables that nobody can guess.
-fn seed() -> std::io::Result<[u64; 2]> {
+pub(crate) fn seed() -> std::io::Result<[u64; 2]> {
     use std::io::Read as _;
     let mut bytes = [[0u8; 8]; 2];
     let mut source = std::fs::File::open("/dev/urandom")?;

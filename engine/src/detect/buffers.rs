@@ -27,6 +27,8 @@ pub(super) enum PacketBuffer {
     Udp,
     Icmp4,
     Icmp6,
+    Source,
+    Destination,
 }
 
 /// A keyword and who provides its bytes.
@@ -47,6 +49,8 @@ const fn packet(keyword: &'static str, buffer: PacketBuffer) -> Entry {
 pub(super) const REGISTRY: &[Entry] = &[
     packet("ipv4.hdr", PacketBuffer::Ip(Version::V4)),
     packet("ipv6.hdr", PacketBuffer::Ip(Version::V6)),
+    packet("ip.src", PacketBuffer::Source),
+    packet("ip.dst", PacketBuffer::Destination),
     packet("tcp.hdr", PacketBuffer::Tcp),
     packet("udp.hdr", PacketBuffer::Udp),
     packet("icmpv4.hdr", PacketBuffer::Icmp4),
@@ -82,9 +86,22 @@ fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a 
         | (PacketBuffer::Udp, _, Transport::Udp { .. })
         | (PacketBuffer::Icmp6, _, Transport::Icmp6(_)) => packet.transport_header(),
         (PacketBuffer::Icmp4, _, Transport::Icmp4(icmp)) => icmp4_header(packet, icmp.kind),
+        (PacketBuffer::Source, ..) => address(packet, 0)?,
+        (PacketBuffer::Destination, ..) => address(packet, 1)?,
         _ => return None,
     };
     (!bytes.is_empty()).then_some(bytes)
+}
+
+/// Source (0) or destination (1) address, as the IP header has it.
+fn address<'a>(packet: &Packet<'a>, which: usize) -> Option<&'a [u8]> {
+    let (first, length) = match packet.network {
+        Network::Ipv4 => (12, 4),
+        Network::Ipv6 => (8, 16),
+        _ => return None,
+    };
+    let start = first + which * length;
+    packet.ip_header().get(start..start + length)
 }
 
 /// The header of an ICMP message by its type (RFC 792, 950, 1256): of router advertisements, all

@@ -47,6 +47,8 @@ pub struct DetectCounters {
     pub thresholds_evicted: u64,
     /// Entries thrown out of the full table of host bits before their time.
     pub host_bits_evicted: u64,
+    /// Values that a full data set did not take.
+    pub data_full: u64,
 }
 
 impl Detector {
@@ -149,6 +151,7 @@ impl Detector {
         counters.pcre_errors = self.work.pcre_errors;
         counters.thresholds_evicted = self.thresholds.evicted();
         counters.host_bits_evicted = self.host_bits.evicted();
+        counters.data_full = self.work.data_full;
     }
 }
 

@@ -16,6 +16,7 @@ mod application;
 mod buffers;
 mod candidates;
 mod compile;
+mod data;
 mod detector;
 mod evaluate;
 mod flow_state;
@@ -37,10 +38,14 @@ pub use compile::{
     Adjustments, Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications,
     NoRuleFiles, NoVariables, Refusal, RuleClass, RuleFiles, Variables, evaluated_keywords,
 };
+pub use data::{
+    DataFormat, DataKind, DataRoom, DataSet, DataSource, DataSpec, JsonKeys, Loaded, Note,
+    ValueError,
+};
 pub use detector::{DetectCounters, Detector};
 pub use flow_state::FlowState;
 pub use inspection::{Extent, FlowView, Inspection, StreamView};
 pub use limits::Limits;
-pub use outcome::{Effect, Hit, HitSource, Outcome, Scope};
+pub use outcome::{Effect, Hit, HitSource, Outcome, Remark, Scope};
 pub use ruleset::RuleSet;
 pub use signature::{Signature, SignatureId};

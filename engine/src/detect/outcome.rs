@@ -18,7 +18,23 @@ pub struct Outcome {
     /// The signature that dropped the flow earlier, maybe of a set that is no longer in force.
     pub(super) past: Option<Arc<Signature>>,
     weights: Vec<Weight>,
+    remarks: Vec<Remark>,
     limit: usize,
+}
+
+/// Remarks of one signature on one packet, at most.
+pub(super) const REMARKS: usize = 16;
+
+/// What a signature that fired says beside itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// What a data set knows of a value that was found in it.
+    Context {
+        /// Name under which the alert shows it.
+        key: Arc<str>,
+        /// A JSON text.
+        json: Arc<str>,
+    },
 }
 
 impl Outcome {
@@ -33,6 +49,7 @@ impl Outcome {
             suppressed: 0,
             past: None,
             weights: Vec::with_capacity(alerts),
+            remarks: Vec::with_capacity(alerts.saturating_mul(REMARKS)),
             limit: alerts,
         }
     }
@@ -40,6 +57,7 @@ impl Outcome {
     pub(super) fn reset(&mut self) {
         self.hits.clear();
         self.weights.clear();
+        self.remarks.clear();
         self.effect = Effect::None;
         self.suppressed = 0;
         self.past = None;
@@ -50,6 +68,7 @@ impl Outcome {
         let tally = Tally {
             hits: &mut self.hits,
             weights: &mut self.weights,
+            remarks: &mut self.remarks,
             effect: &mut self.effect,
             suppressed: &mut self.suppressed,
             limit: self.limit,
@@ -72,6 +91,13 @@ impl Outcome {
         }
     }
 
+    /// What the signature of a hit says beside itself.
+    #[must_use]
+    pub fn remarks(&self, hit: &Hit) -> &[Remark] {
+        let (start, end) = hit.remarks;
+        self.remarks.get(start..end).unwrap_or_default()
+    }
+
     /// What the signatures ask for together. A `noalert` signature counts here though it is no hit.
     #[must_use]
     pub fn effect(&self) -> Effect {
@@ -89,12 +115,21 @@ impl Outcome {
 pub(super) struct Tally<'a> {
     hits: &'a mut Vec<Hit>,
     weights: &'a mut Vec<Weight>,
+    remarks: &'a mut Vec<Remark>,
     pub(super) effect: &'a mut Effect,
     suppressed: &'a mut u32,
     limit: usize,
 }
 
 impl Tally<'_> {
+    /// Keeps a signature's remarks: where they are.
+    pub(super) fn remark(&mut self, remarks: impl Iterator<Item = Remark>) -> (usize, usize) {
+        let start = self.remarks.len();
+        let room = self.remarks.capacity().saturating_sub(start);
+        self.remarks.extend(remarks.take(room));
+        (start, self.remarks.len())
+    }
+
     /// Adds a hit by its weight; the lightest goes when there are too many.
     pub(super) fn push(&mut self, weight: Weight, hit: Hit) {
         let at = self.weights.partition_point(|known| *known <= weight);
@@ -131,6 +166,8 @@ pub struct Hit {
     /// True where the signature drops or rejects and this match does (a threshold may hold the
     /// alert back without holding the drop back, never the reverse).
     pub drops: bool,
+    /// Its remarks among those of the packet.
+    pub(super) remarks: (usize, usize),
 }
 
 /// What a signature matched in.

@@ -62,6 +62,7 @@ impl Scene<'_> {
                 disposition: self.disposition(),
                 payload: self.payload(hit),
                 app_proto: self.app_proto,
+                remarks: outcome.remarks(hit),
             });
         }
     }

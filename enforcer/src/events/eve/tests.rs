@@ -106,6 +106,7 @@ fn alert(meta: &Meta, disposition: Disposition, write: impl FnOnce(&Alert<'_>)) 
         disposition,
         payload: b"GET /\x00\r\n",
         app_proto: Some("http"),
+        remarks: &[],
     });
 }
 

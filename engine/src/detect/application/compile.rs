@@ -152,12 +152,12 @@ impl ApplicationDraft {
         };
         let transforms: Result<Box<[Transform]>, _> = transforms.iter().map(read).collect();
         Some(transforms.map(|transforms| {
-            let needs_end = needs_end(&tests);
             self.buffers.push(BufferCondition {
                 ids,
                 transforms,
+                needs_end: needs_end(&tests),
+                changes: tests.change(),
                 tests,
-                needs_end,
             });
         }))
     }
@@ -199,6 +199,7 @@ impl ApplicationDraft {
         if directions == [false; 2] {
             return Err("its buffers are of different directions: it can never match".to_owned());
         }
+        self.buffers.sort_by_key(|condition| condition.changes);
         for condition in &mut self.buffers {
             let here = |id: &BufferId| {
                 protocols.contains(&id.protocol()) && directions[id.spec().direction.index()]
@@ -332,7 +333,7 @@ fn needs_end(tests: &Chains) -> bool {
         Test::Content(content) => content.negated || content.ends_with,
         Test::Pcre(pcre) => pcre.negated,
         Test::IsDataAt(test) => test.negated,
-        Test::Size(_) => true,
+        Test::Size(_) | Test::Data(_) => true,
         _ => false,
     };
     tests

@@ -62,6 +62,8 @@ pub(super) struct BufferCondition {
     pub(super) tests: Chains,
     /// Some test speaks of the buffer's end, or of what is not in it: it must be there as a whole.
     pub(super) needs_end: bool,
+    /// Some test changes a set.
+    pub(super) changes: bool,
 }
 
 /// A comparison with a number of the transaction.

@@ -56,6 +56,10 @@ pub(in crate::detect) fn test(
         }
     }
     for condition in &application.buffers {
+        // Those that change a set come last.
+        if condition.changes && answer != Answer::Now {
+            return answer;
+        }
         answer = answer.min(buffer(condition, (protocol, transaction), work));
         if answer == Answer::Never {
             return answer;

@@ -24,6 +24,11 @@ impl<'a> Lists<'a> {
         }
     }
 
+    /// The file of the rule at hand.
+    pub(super) fn file(&self) -> &str {
+        &self.rules
+    }
+
     /// The rules that follow are in that file.
     pub(super) fn of_file(&mut self, rules: &str) {
         if self.rules != rules {

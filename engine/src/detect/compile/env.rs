@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weir_policies::rule::ast::{AddressExpr, PortExpr, Position};
 
 use super::Adjustments;
-use crate::detect::{Limits, RuleSet};
+use crate::detect::{DataSource, Limits, RuleSet};
 
 /// What rules need to know to be compiled.
 #[derive(Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct CompileEnv<'a> {
     pub limits: Limits,
     /// What is changed of the rules from outside.
     pub adjustments: Option<&'a Adjustments>,
+    /// Sets that rules look buffers up in.
+    pub data: Option<&'a dyn DataSource>,
 }
 
 impl<'a> CompileEnv<'a> {
@@ -36,6 +38,7 @@ impl<'a> CompileEnv<'a> {
             files: &NoRuleFiles,
             limits,
             adjustments: None,
+            data: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod adjust;
 mod app_protocol;
 mod bytes;
+mod data;
 mod digests;
 mod env;
 mod fast_pattern;
@@ -76,11 +77,11 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
     "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "app-layer-state", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
-    "byte_math", "byte_test", "classtype", "content", "decode-event", "depth", "detection_filter",
+    "byte_math", "byte_test", "classtype", "content", "datarep", "dataset", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
     "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
-    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "ip_proto", "ipopts",
+    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "ip.dst", "ip.src", "ip_proto", "ipopts",
     "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
     "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "seq",
     "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",

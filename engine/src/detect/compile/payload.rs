@@ -10,7 +10,8 @@ use super::fast_pattern;
 use super::variables::VariableNames;
 use crate::detect::matcher::{Literal, Regular, RegularFlags, parse_number_test};
 use crate::detect::program::{
-    Absent, Base64Test, Chain, Chains, ContentTest, JumpOrigin, MAX_TESTS, PcreTest, Test, Value,
+    Absent, Base64Test, Chain, Chains, ContentTest, DataTest, JumpOrigin, MAX_TESTS, PcreTest,
+    Test, Value,
 };
 
 /// Compiled expressions by text and flags: many rules share theirs.
@@ -38,9 +39,23 @@ pub(super) struct BufferBuilder {
     /// What stands behind the last `base64_decode`.
     decoded: Option<(usize, Box<BufferBuilder>)>,
     absent: Option<Absent>,
+    /// Asked behind all others, as asking may change a set.
+    data: Vec<Test>,
 }
 
 impl BufferBuilder {
+    /// `dataset`, `datarep`.
+    pub(super) fn data(&mut self, test: DataTest, decoded: bool) -> Result<(), String> {
+        if decoded && test.changes() {
+            return Err("what is decoded can be looked up in a set, not put into it".to_owned());
+        }
+        if self.data.len() >= MAX_TESTS {
+            return Err(format!("a rule may hold {MAX_TESTS} payload tests at most"));
+        }
+        self.data.push(Test::Data(test));
+        Ok(())
+    }
+
     pub(super) fn content(&mut self, content: &Content) -> Result<(), String> {
         let item = self.content_item(content)?;
         if let Some(candidate) = fast_pattern::Candidate::new(content)? {
@@ -229,6 +244,7 @@ impl BufferBuilder {
                 current = Some(at);
             }
         }
+        chains.extend((!self.data.is_empty()).then_some(self.data));
         let chain = |tests: Vec<Test>| Chain {
             tests: tests.into_boxed_slice(),
         };

@@ -8,6 +8,7 @@ use weir_policies::rule::ast::{
 };
 
 use super::app_protocol;
+use super::data;
 use super::digests::Lists;
 use super::env::{CompileEnv, Problem};
 use super::header::{CompiledHeader, Headers};
@@ -228,6 +229,16 @@ fn read_payload(
         PayloadTest::Pcre(pcre) => builder.pcre(pcre, &mut shared.expressions, limits),
         PayloadTest::Other(written) => {
             let value = written.value.as_deref().unwrap_or_default();
+            let data = match written.keyword.as_str() {
+                "dataset" => Some(data::dataset(value, shared)),
+                "datarep" => Some(data::datarep(value, shared)),
+                _ => None,
+            };
+            if let Some(test) = data {
+                return test
+                    .and_then(|test| builder.data(test, *buffer == Buffer::Base64))
+                    .map_err(problem);
+            }
             builder
                 .other(&written.keyword, value)
                 .unwrap_or_else(|| Err("this keyword is not evaluated".to_owned()))

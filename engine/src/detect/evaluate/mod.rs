@@ -3,6 +3,7 @@
 //! Nothing here allocates; work on bytes is bounded by [`Work`].
 
 mod bytes;
+mod data;
 mod packet;
 mod payload;
 mod state;

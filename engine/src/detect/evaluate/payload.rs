@@ -13,6 +13,7 @@ use crate::detect::program::{Base64Test, Chain, Chains, ContentTest, PcreTest, T
 
 use super::Work;
 use super::bytes::{self, resolve};
+use super::data::data_matches;
 
 /// Bytes under test.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +163,7 @@ fn run(tests: &[Test], bytes: &[u8], cursor: Cursor, work: &mut Work) -> Step {
             pass(end.map(|end| cursor.touching(end)), work)
         }
         Test::Size(test) => pass(bytes::size_matches(*test, bytes).then_some(cursor), work),
+        Test::Data(test) => pass(data_matches(test, bytes, work).then_some(cursor), work),
         Test::Base64(test) => {
             let end = base64(test, bytes, cursor, work);
             pass(end.map(|end| cursor.touching(end)), work)

@@ -1,5 +1,6 @@
 //! The bound on the work that one signature may cause on one buffer, and its scratch memory.
 
+use crate::detect::outcome::{REMARKS, Remark};
 use crate::detect::program::MAX_VARIABLES;
 use crate::detect::transform::Transform;
 
@@ -21,6 +22,10 @@ pub(in crate::detect) struct Work {
     pub(in crate::detect) steps_exceeded: u64,
     /// Regular expressions that ended in an error, since the start.
     pub(in crate::detect) pcre_errors: u64,
+    /// Values that a full set did not take, since the start.
+    pub(in crate::detect) data_full: u64,
+    /// What the signature at hand has to say, should it match.
+    remarks: Vec<Remark>,
     pub(super) variables: [u64; MAX_VARIABLES],
     /// A match must reach beyond this index.
     pub(super) fresh_from: Option<usize>,
@@ -43,6 +48,8 @@ impl Work {
             exceeded: false,
             steps_exceeded: 0,
             pcre_errors: 0,
+            data_full: 0,
+            remarks: Vec::with_capacity(REMARKS),
             variables: [0; MAX_VARIABLES],
             fresh_from: None,
             stale: None,
@@ -68,6 +75,18 @@ impl Work {
         }
         then(&from, self);
         self.transformed = [from, to];
+    }
+
+    /// Keeps a remark for the alert; one too many is left out.
+    pub(super) fn remark(&mut self, remark: Remark) {
+        if self.remarks.len() < REMARKS {
+            self.remarks.push(remark);
+        }
+    }
+
+    /// The remarks since the last time.
+    pub(in crate::detect) fn take_remarks(&mut self) -> std::vec::Drain<'_, Remark> {
+        self.remarks.drain(..)
     }
 
     /// Starts an evaluation on a buffer of `length` bytes.

@@ -19,8 +19,8 @@ pub(super) use packet::{
 };
 pub(super) use payload::{
     Absent, Base64Test, BufferTests, ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest,
-    Chain, Chains, ContentTest, FastPattern, IsDataAt, JumpOrigin, MathOperator, NumberFormat,
-    PcreTest, Reading, Test, Value,
+    Chain, Chains, ContentTest, DataCommand, DataTest, FastPattern, IsDataAt, JumpOrigin,
+    MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
 };
 pub(super) use state::{HostCommand, HostTrack, StateChange, StateTest};
 

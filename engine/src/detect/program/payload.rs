@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weir_policies::rule::ast::NumberTest;
 
 use crate::detect::buffers::BufferId;
+use crate::detect::data::DataSet;
 use crate::detect::matcher::{Literal, Regular};
 
 /// Tests on one buffer. All chains must match, each on its own.
@@ -75,6 +76,7 @@ pub(in crate::detect) enum Test {
     IsDataAt(IsDataAt),
     Size(NumberTest),
     Base64(Base64Test),
+    Data(DataTest),
 }
 
 /// `content`
@@ -195,6 +197,44 @@ pub(in crate::detect) struct IsDataAt {
     pub(in crate::detect) position: Value,
     pub(in crate::detect) relative: bool,
     pub(in crate::detect) negated: bool,
+}
+
+/// `dataset`, `datarep`: all the bytes of the buffer looked up in a set.
+#[derive(Debug)]
+pub(in crate::detect) struct DataTest {
+    pub(in crate::detect) set: Arc<DataSet>,
+    pub(in crate::detect) command: DataCommand,
+    /// A name is looked up also by what it ends with, from any dot on.
+    pub(in crate::detect) subdomains: bool,
+    /// Under which key an alert shows what the set knows of the value.
+    pub(in crate::detect) context: Option<Arc<str>>,
+}
+
+/// What is asked of a set, or done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum DataCommand {
+    IsSet,
+    IsNotSet,
+    /// Adds the value; holds where it is new.
+    Set,
+    /// Removes it; holds where it was there.
+    Unset,
+    Reputation(NumberTest),
+}
+
+impl DataTest {
+    /// Whether asking changes the set: then it is asked last of all.
+    pub(in crate::detect) fn changes(&self) -> bool {
+        matches!(self.command, DataCommand::Set | DataCommand::Unset)
+    }
+}
+
+impl Chains {
+    /// Whether testing changes a set.
+    pub(in crate::detect) fn change(&self) -> bool {
+        let mut tests = self.chains.iter().flat_map(|chain| &chain.tests);
+        tests.any(|test| matches!(test, Test::Data(test) if test.changes()))
+    }
 }
 
 /// `base64_decode` and the tests on `base64_data` behind it.

@@ -62,6 +62,7 @@ impl Round<'_> {
                 continue;
             };
             self.counters.evaluated += 1;
+            self.work.take_remarks();
             let source = match target {
                 Target::Packet(found, end) => self.test(id, program, (found, end)),
                 Target::Transaction(index) => self.test_transaction(id, program, index),
@@ -98,6 +99,7 @@ impl Round<'_> {
                 signature: id,
                 source,
                 drops,
+                remarks: tally.remark(self.work.take_remarks()),
             };
             tally.push(weight, hit);
         }

@@ -26,6 +26,7 @@ impl Round<'_> {
             return None;
         }
         let source = self.test_all(program, found);
+        let source = source.filter(|_| self.test_buffers(program, true).is_some());
         self.keep_pending(id, program, (source.is_some(), end));
         source
     }
@@ -39,10 +40,17 @@ impl Round<'_> {
             Some(chains) => self.test_payload(program, chains, found)?,
             None => HitSource::Packet { offset: 0 },
         };
+        self.test_buffers(program, false)?;
+        Some(source)
+    }
+
+    /// The tests on the packet's buffers: those that change a set, or the others.
+    fn test_buffers(&mut self, program: &Program, change: bool) -> Option<()> {
         let buffers = Buffers {
             packet: self.inspection.packet,
         };
-        for BufferTests { buffer, tests } in &program.buffers {
+        let asked = program.buffers.iter();
+        for BufferTests { buffer, tests } in asked.filter(|asked| asked.tests.change() == change) {
             match (buffers.bytes(*buffer), tests.absent) {
                 (None, Some(_)) => {}
                 (None, None) | (Some(_), Some(Absent::Only)) => return None,
@@ -51,7 +59,7 @@ impl Round<'_> {
                 }
             }
         }
-        Some(source)
+        Some(())
     }
 
     fn test_payload(
@@ -160,6 +168,10 @@ impl Round<'_> {
             && !application.matches_further(at, files, self.work)
         {
             answer = answer.min(Answer::Later);
+        }
+        // What changes a set is asked when all else is answered, and only then.
+        if answer == Answer::Now && self.test_buffers(program, true).is_none() {
+            answer = Answer::Never;
         }
         self.remember_answer(id, application, at, answer);
         (answer == Answer::Now).then_some(HitSource::Transaction)

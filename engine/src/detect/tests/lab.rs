@@ -1,5 +1,7 @@
 //! A detector with one flow, fed with frames made here.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use weir_policies::vars::Vars;
@@ -7,8 +9,9 @@ use weir_policies::vars::Vars;
 use crate::app_layer::{AppFlow, Feed, ParserPool, Window};
 use crate::decode::decode;
 use crate::detect::{
-    Adjustments, CompileEnv, Compiled, Detector, Effect, FlowState, FlowView, Hit, Inspection,
-    Limits, NoClassifications, RuleSet, StreamView, Variables,
+    Adjustments, CompileEnv, Compiled, DataRoom, DataSet, DataSource, DataSpec, Detector, Effect,
+    FlowState, FlowView, Hit, Inspection, Limits, Loaded, NoClassifications, Note, Remark, RuleSet,
+    StreamView, Variables,
 };
 use crate::event::{FlowDirection, Volume};
 use crate::frame::{
@@ -27,6 +30,43 @@ impl Variables for TestVars {
 
     fn port(&self, name: &str) -> Option<&weir_policies::rule::ast::PortExpr> {
         self.0.port(name)
+    }
+}
+
+/// Sets by name; what is loaded is in the name of its file: words, each with its note behind `=`.
+#[derive(Default)]
+struct TestSets(RefCell<HashMap<String, Arc<DataSet>>>);
+
+impl DataSource for TestSets {
+    fn open(&self, spec: &DataSpec, rule_file: &str) -> Result<Arc<DataSet>, String> {
+        assert_eq!(rule_file, "test.rules");
+        if let Some(set) = self.0.borrow().get(&spec.name) {
+            return Ok(Arc::clone(set));
+        }
+        let kind = spec.kind.ok_or("it lacks a type")?;
+        let words = spec.load.as_deref().unwrap_or_default().split('+');
+        let words = words.filter(|word| !word.is_empty());
+        let loaded: Vec<Loaded> = words
+            .map(|word| {
+                let (value, note) = word.split_once('=').unwrap_or((word, ""));
+                let note = match (note, note.parse()) {
+                    ("", _) => Note::None,
+                    (_, Ok(number)) => Note::Reputation(number),
+                    (text, Err(_)) => Note::Json(text.into()),
+                };
+                let value = kind.read_plain(value).unwrap();
+                Loaded { value, note }
+            })
+            .collect();
+        let room = DataRoom {
+            entries: 4,
+            bytes: 1024,
+        };
+        let set = Arc::new(DataSet::new(kind, room, [5, 6], &loaded).ok_or("too large")?);
+        self.0
+            .borrow_mut()
+            .insert(spec.name.clone(), Arc::clone(&set));
+        Ok(set)
     }
 }
 
@@ -51,6 +91,7 @@ fn compile_adjusted(text: &str, config: &str) -> Compiled {
     assert_eq!(errors, []);
     let env = CompileEnv {
         adjustments: Some(&adjustments),
+        data: Some(&TestSets::default()),
         ..CompileEnv::new(&vars, &NoClassifications, Limits::default())
     };
     RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "test.rules")), &env)
@@ -78,6 +119,8 @@ pub(super) struct Lab {
     /// What the last packet asked for.
     pub(super) effect: Effect,
     pub(super) hits: Vec<Hit>,
+    /// What they said beside themselves.
+    pub(super) remarks: Vec<Remark>,
 }
 
 pub(super) fn established() -> FlowView {
@@ -120,6 +163,7 @@ impl Lab {
             sent: [Vec::new(), Vec::new()],
             effect: Effect::None,
             hits: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
@@ -159,6 +203,8 @@ impl Lab {
         let outcome = self.detector.inspect(&inspection, flow);
         self.effect = outcome.effect();
         self.hits = outcome.hits().to_vec();
+        let remarks = outcome.hits().iter().flat_map(|hit| outcome.remarks(hit));
+        self.remarks = remarks.cloned().collect();
         let sid = |hit: &Hit| outcome.signature(hit.signature).meta.sid;
         outcome.hits().iter().map(sid).collect()
     }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod adjust;
+mod data;
 mod header;
 mod lab;
 mod oracle;

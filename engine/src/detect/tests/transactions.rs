@@ -5,7 +5,7 @@ use crate::detect::{Effect, Scope};
 use crate::event::FlowDirection::{ToClient, ToServer};
 
 /// A question for `name`, whose labels are given.
-fn question(labels: &[&str]) -> Vec<u8> {
+pub(super) fn question(labels: &[&str]) -> Vec<u8> {
     let mut message = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
     for label in labels {
         message.push(u8::try_from(label.len()).unwrap());
@@ -16,7 +16,7 @@ fn question(labels: &[&str]) -> Vec<u8> {
 }
 
 /// The answer to it, without a record.
-fn answer(labels: &[&str]) -> Vec<u8> {
+pub(super) fn answer(labels: &[&str]) -> Vec<u8> {
     let mut message = question(labels);
     message[2] = 0x81;
     message[3] = 0x83;
