@@ -27,6 +27,10 @@ pub trait Output {
     fn file(&mut self, record: &FileRecord<'_>) {
         let _ = record;
     }
+    /// Something about a packet or a transaction is not as it should be.
+    fn anomaly(&mut self, anomaly: &Anomaly<'_>) {
+        let _ = anomaly;
+    }
     /// A frame that the engine held ([`crate::verdict::Verdict::Held`]) is settled: deliver it.
     fn release(&mut self, frame: &[u8], meta: &FrameMeta);
     /// A datagram was put together from fragments: does its flow live with another worker?
@@ -177,6 +181,45 @@ pub struct Alert<'a> {
     pub app_proto: Option<&'a str>,
     /// What the signature says beside itself.
     pub remarks: &'a [Remark],
+    /// The transaction that matched, as far as it has come.
+    pub transaction: Option<&'a dyn Transaction>,
+}
+
+/// Something that is not as it should be, whether or not a signature asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Anomaly<'a> {
+    /// When it was met.
+    pub at: Timestamp,
+    /// The frame it was met in; `None` for one of a transaction.
+    pub frame: Option<&'a FrameMeta>,
+    /// The packet's ends, or those of the transaction's flow; `None` where the frame has none.
+    pub ends: Option<Ends>,
+    /// The flow, where it belongs to one.
+    pub flow: Option<FlowSummary>,
+    /// Attachments whose interfaces the flow's frames crossed; default where only the frame is known.
+    pub attachments: [AttachmentId; 2],
+    /// What met it.
+    pub kind: AnomalyKind,
+    /// Name, as rules write it.
+    pub event: &'a str,
+}
+
+/// What met an anomaly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnomalyKind {
+    /// Decoding.
+    Decode,
+    /// TCP tracking.
+    Stream,
+    /// Recognition of the application protocol.
+    Recognition,
+    /// The parser of an application protocol, in one of its transactions.
+    Parser {
+        /// The protocol.
+        app_proto: &'static str,
+        /// Number of the transaction within the flow.
+        transaction: u64,
+    },
 }
 
 /// What befell the traffic that an alert is about.

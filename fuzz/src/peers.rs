@@ -29,6 +29,9 @@ const ROUNDS: usize = 10_000;
 /// Bytes of each buffer that are looked at: compression lets a few bytes stand for many.
 const SHOWN: usize = 4096;
 
+/// Bytes of a streaming buffer beyond which what is missing is not filled in.
+const MOST: usize = 1 << 20;
+
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 enum Step<'a> {
@@ -305,10 +308,16 @@ fn look(
             let fresh = found.bytes.get(found.fresh_from..);
             let fresh = fresh.expect("fresh bytes start behind the end");
             let key = (transaction.id(), *id, index);
-            match streams.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, bytes)) => bytes.extend_from_slice(fresh),
-                None => streams.push((key, fresh.to_vec())),
+            let known = streams.iter().position(|(known, _)| *known == key);
+            let at = known.unwrap_or(streams.len());
+            if known.is_none() {
+                streams.push((key, Vec::new()));
             }
+            // A name may be shown again, as a whole; behind a gap bytes are further on.
+            let from = found.offset + found.fresh_from as u64;
+            let from = usize::try_from(from).unwrap_or(usize::MAX).min(MOST);
+            streams[at].1.resize(from, 0);
+            streams[at].1.extend_from_slice(fresh);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use weir_engine::event::{Alert, Drop, FlowEnd, Output, TransactionRecord};
+use weir_engine::event::{Alert, Anomaly, Drop, FlowEnd, Output, TransactionRecord};
 use weir_engine::frame::FrameMeta;
 
 use crate::data::DataSets;
@@ -13,7 +13,7 @@ use crate::events::eve::EveFormatter;
 use crate::events::pods::NoPods;
 use crate::replay::{self, ReplayArgs};
 use crate::rules;
-use crate::settings::{Datasets, Eve, Settings};
+use crate::settings::{Datasets, Eve, EventType, Settings};
 
 /// Replays captures. The exit code is 1 when one could not be read at all.
 ///
@@ -41,7 +41,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     for finding in &loaded.report.thresholds {
         log::warn!("not applied: {finding}");
     }
-    let mut output = EveOutput::open(&args.eve)?;
+    let mut output = EveOutput::open(&args.eve, &args.events)?;
     let summary = replay::run(args, loaded.sets, &mut output)
         .context("check --exception-policy and its kin")?;
     output
@@ -73,7 +73,7 @@ struct EveOutput {
 }
 
 impl EveOutput {
-    fn open(path: &str) -> anyhow::Result<Self> {
+    fn open(path: &str, types: &[EventType]) -> anyhow::Result<Self> {
         let target: Box<dyn Write> = if path == "-" {
             Box::new(BufWriter::new(io::stdout().lock()))
         } else {
@@ -82,7 +82,10 @@ impl EveOutput {
             Box::new(BufWriter::new(file))
         };
         Ok(Self {
-            formatter: EveFormatter::new(&Eve::default()),
+            formatter: EveFormatter::new(&Eve {
+                types: types.to_vec(),
+                ..Eve::default()
+            }),
             line: Vec::new(),
             target,
             result: Ok(()),
@@ -117,6 +120,10 @@ impl Output for EveOutput {
 
     fn transaction(&mut self, record: &TransactionRecord<'_>) {
         self.write(|eve, line| eve.transaction(record, &NoPods, line));
+    }
+
+    fn anomaly(&mut self, anomaly: &Anomaly<'_>) {
+        self.write(|eve, line| eve.anomaly(anomaly, &NoPods, line));
     }
 
     fn release(&mut self, _: &[u8], _: &FrameMeta) {}

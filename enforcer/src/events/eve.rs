@@ -3,13 +3,14 @@
 //! Writes into a buffer that the caller keeps, so that nothing is allocated once it has grown. The
 //! payload that an alert shows is cut at [`MAX_PAYLOAD`].
 
-use weir_engine::event::{Alert, Disposition, Drop, Ends, FlowEnd, TransactionRecord};
+use weir_engine::app_layer::{Fields, Transaction};
+use weir_engine::event::{Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, TransactionRecord};
 use weir_engine::frame::{AttachmentId, FrameMeta, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
-    self as record, AlertBody, AlertRecord, Base64, Contexts, DropBody, DropRecord, FlowBody,
-    FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
+    self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Contexts, DropBody, DropRecord,
+    FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
 use super::json_fields;
@@ -25,6 +26,7 @@ pub struct EveFormatter {
     alerts: bool,
     drops: bool,
     flows: bool,
+    anomalies: bool,
     /// Application protocols whose transactions are written.
     protocols: Vec<&'static str>,
     /// Anything is written.
@@ -41,6 +43,7 @@ impl EveFormatter {
             alerts: settings.writes(EventType::Alert),
             drops: settings.writes(EventType::Drop),
             flows: settings.writes(EventType::Flow),
+            anomalies: settings.writes(EventType::Anomaly),
             protocols: settings.protocols().collect(),
             on: settings.to != EveTarget::Off,
             payload: settings.payload,
@@ -60,7 +63,7 @@ impl EveFormatter {
             vlan: alert.vlan,
             ..frame_header("alert", alert.frame, Some(alert.ends), pods)
         };
-        write_line(
+        let written = write_line(
             &AlertRecord {
                 header,
                 pkt_src: "wire/pcap",
@@ -78,11 +81,45 @@ impl EveFormatter {
                 app_proto: alert.app_proto,
                 direction: alert.direction.map(record::direction),
                 flow: alert.flow.map(Into::into),
+                tx_id: alert.transaction.map(Transaction::id),
                 payload: shown(self.payload).map(Base64),
                 payload_printable: shown(self.payload_printable).map(Printable),
             },
             into,
-        )
+        );
+        if let (true, Some(transaction), Some(name)) = (written, alert.transaction, alert.app_proto)
+        {
+            add_object(name, into, &mut |fields| transaction.describe(fields));
+        }
+        written
+    }
+
+    /// Appends an anomaly. True when a line was written.
+    pub fn anomaly(&self, anomaly: &Anomaly<'_>, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+        if !self.anomalies {
+            return false;
+        }
+        let flow_id = anomaly.flow.map(|flow| flow.id);
+        let header = match anomaly.frame {
+            Some(frame) => Header {
+                flow_id,
+                ..frame_header("anomaly", frame, anomaly.ends, pods)
+            },
+            None => Header {
+                timestamp: EveTime(anomaly.at),
+                flow_id,
+                pcap_cnt: 0,
+                in_iface: interface(anomaly.attachments, pods),
+                event_type: "anomaly",
+                vlan: [0; 3],
+                ends: anomaly.ends.map(Into::into),
+                src_pod: anomaly.ends.and_then(|ends| pods.by_address(ends.source)),
+                dest_pod: anomaly
+                    .ends
+                    .and_then(|ends| pods.by_address(ends.destination)),
+            },
+        };
+        write_line(&AnomalyRecord::new(header, anomaly), into)
     }
 
     /// Appends a drop of a frame of `len` bytes, where that is known. True when a line was written.
@@ -196,20 +233,15 @@ impl EveFormatter {
             tx_id: record.transaction.id(),
             app_proto: record.app_proto,
         };
-        let before = into.len();
         if !write_line(&head, into) {
             return false;
         }
-        // The protocol's object goes in front of the brace and the line end that were just written.
-        into.truncate(into.len().saturating_sub(2).max(before));
-        into.extend_from_slice(b",");
-        json_fields::object(into, record.app_proto, &mut |fields| {
+        add_object(record.app_proto, into, &mut |fields| {
             record.transaction.describe(fields);
             if record.keep {
                 record.transaction.describe_kept(fields);
             }
         });
-        into.extend_from_slice(b"}\n");
         true
     }
 }
@@ -279,6 +311,14 @@ fn verdict(disposition: Disposition, asked: Action) -> &'static str {
         (Disposition::Blocked, _) => "drop",
         (Disposition::Allowed | Disposition::WouldDrop, _) => "alert",
     }
+}
+
+/// Adds an object to the line that was just written: in front of its brace and line end.
+fn add_object(name: &str, into: &mut Vec<u8>, tell: &mut dyn FnMut(&mut dyn Fields)) {
+    into.truncate(into.len().saturating_sub(2));
+    into.extend_from_slice(b",");
+    json_fields::object(into, name, tell);
+    into.extend_from_slice(b"}\n");
 }
 
 /// Appends `record` and a line end. Writing to memory does not fail, and no record holds what JSON

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use weir_engine::detect::Remark;
-use weir_engine::event::{Ends, FlowDirection, FlowSummary};
+use weir_engine::event::{Anomaly, AnomalyKind, Ends, FlowDirection, FlowSummary};
 
 use super::eve_time::EveTime;
 use super::pods::PodIdentity;
@@ -105,6 +105,8 @@ pub(super) struct AlertRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) flow: Option<FlowInAlert>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tx_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payload: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payload_printable: Option<Printable<'a>>,
@@ -124,6 +126,56 @@ pub(super) struct AlertBody<'a> {
     pub(super) metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Contexts::is_empty")]
     pub(super) context: Contexts<'a>,
+}
+
+/// An anomaly.
+#[derive(Serialize)]
+pub(super) struct AnomalyRecord<'a> {
+    #[serde(flatten)]
+    header: Header<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_id: Option<u64>,
+    anomaly: AnomalyBody<'a>,
+}
+
+/// What is not as it should be.
+#[derive(Serialize)]
+struct AnomalyBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'static str>,
+}
+
+impl<'a> AnomalyRecord<'a> {
+    pub(super) fn new(header: Header<'a>, anomaly: &Anomaly<'a>) -> Self {
+        let (kind, layer) = match anomaly.kind {
+            AnomalyKind::Decode => ("decode", None),
+            AnomalyKind::Stream => ("stream", None),
+            AnomalyKind::Recognition => ("applayer", Some("proto_detect")),
+            AnomalyKind::Parser { .. } => ("applayer", Some("proto_parser")),
+        };
+        let (app_proto, tx_id) = match anomaly.kind {
+            AnomalyKind::Parser {
+                app_proto,
+                transaction,
+            } => (Some(app_proto), Some(transaction)),
+            _ => (None, None),
+        };
+        Self {
+            header,
+            tx_id,
+            anomaly: AnomalyBody {
+                app_proto,
+                kind,
+                event: anomaly.event,
+                layer,
+            },
+        }
+    }
 }
 
 /// What a transaction's record starts with.

@@ -27,6 +27,7 @@ use weir_engine::pipeline::{
 };
 use weir_engine::verdict::Verdict;
 
+use crate::settings::EventType;
 use capture_file::{CaptureError, CaptureFile, Record};
 use link_type::LinkNumber;
 
@@ -79,6 +80,14 @@ pub struct ReplayArgs {
     /// Where EVE JSON goes: a file, or - for standard output.
     #[arg(long, value_name = "FILE|-", default_value = "-")]
     pub eve: String,
+    /// Which events are written.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "alert,drop,flow",
+        value_name = "TYPE,..."
+    )]
+    pub events: Vec<EventType>,
 }
 
 /// Whether verdicts act.

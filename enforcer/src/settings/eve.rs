@@ -35,7 +35,7 @@ pub enum EveTarget {
 }
 
 /// EVE event types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum EventType {
     /// Signatures that fired.
@@ -44,6 +44,8 @@ pub enum EventType {
     Drop,
     /// Flows that ended.
     Flow,
+    /// Events of decoding, TCP tracking, recognition and parsers, whether or not a signature asks for them.
+    Anomaly,
     /// Messages of DNS.
     Dns,
     /// Requests of HTTP and their responses.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use weir_engine::event::{Alert, Datagram, Drop, FlowEnd, Output, Steering, TransactionRecord};
+use weir_engine::event::{
+    Alert, Anomaly, Datagram, Drop, FlowEnd, Output, Steering, TransactionRecord,
+};
 use weir_engine::frame::{ChecksumState, FrameMeta, LinkType, WireDirection};
 use weir_engine::verdict::RejectSides;
 
@@ -181,6 +183,12 @@ impl Output for WorkerOutput {
         let (formatter, pods) = (&self.formatter, &*self.view.attachments);
         self.sink
             .line(|line| formatter.transaction(record, pods, line));
+    }
+
+    fn anomaly(&mut self, anomaly: &Anomaly<'_>) {
+        let (formatter, pods) = (&self.formatter, &*self.view.attachments);
+        self.sink
+            .line(|line| formatter.anomaly(anomaly, pods, line));
     }
 
     fn release(&mut self, frame: &[u8], meta: &FrameMeta) {

@@ -179,7 +179,10 @@ pub enum HitSource {
         offset: usize,
     },
     /// A transaction of the application layer.
-    Transaction,
+    Transaction {
+        /// Index among the transactions at hand.
+        index: usize,
+    },
     /// The stream window. Offset of the first matched byte.
     Stream {
         /// Index into [`StreamView::bytes`](super::StreamView::bytes).

@@ -2,11 +2,15 @@
 
 use crate::app_layer::{AppFlow, Feed, ParserPool, ProtocolId, Transaction, Window};
 use crate::detect::{FlowState, StreamView};
-use crate::event::{FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord};
+use crate::event::{
+    Anomaly, AnomalyKind, FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord,
+};
 use crate::flow::Flow;
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::packet::{Packet, Transport};
 use crate::stream::Tcp;
+
+use super::anomaly;
 
 /// What every record of a flow's transactions has in common.
 struct Records<'a> {
@@ -27,7 +31,17 @@ impl Records<'_> {
             transaction,
             keep: self.detect.keeps(),
         });
-        for direction in [FlowDirection::ToServer, FlowDirection::ToClient] {
+        let anomaly = Anomaly {
+            at: self.at,
+            frame: None,
+            ends: Some(self.flow.ends),
+            flow: Some(self.flow),
+            attachments: self.attachments,
+            kind: AnomalyKind::Recognition,
+            event: "",
+        };
+        anomaly::report_transaction(protocol, transaction, &anomaly, self.output);
+        for direction in FlowDirection::BOTH {
             self.add_files(protocol, transaction, direction);
         }
     }

@@ -8,6 +8,7 @@ use crate::frame::{FrameMeta, Mode};
 use crate::packet::Packet;
 
 use super::Engine;
+use super::anomaly;
 use super::application;
 use super::exception::Exception;
 use super::look::{Look, Shown};
@@ -79,6 +80,8 @@ impl Engine {
             }
             extent = Extent::Transactions;
         }
+        let flow = tracked.flow.and_then(|(index, _)| self.flows.get(index));
+        anomaly::report(&names, (packet, meta), flow, output);
         self.event_names = names;
         ruling.or_else(|| self.look_at_the_rest(meta, tracked, output))
     }

@@ -94,6 +94,7 @@ impl Look<'_> {
             direction: self.direction,
             stream: known.and_then(|flow| self.stream(&flow.tcp)),
             app_proto,
+            app: known.map(|flow| flow.app.view()),
             condemned: ruling.is_some(),
         };
         scene.alert(outcome, output);

@@ -1,5 +1,6 @@
 //! The stages put together: one [`Engine`] per worker.
 
+mod anomaly;
 mod application;
 mod config;
 mod detectors;

@@ -1,5 +1,6 @@
 //! Records for the output: alerts, drops.
 
+use crate::app_layer::{AppView, Transaction};
 use crate::detect::{Hit, HitSource, Outcome, StreamView};
 use crate::event::{Alert, Disposition, Drop, Ends, FlowDirection, FlowSummary, Output};
 use crate::frame::{FrameMeta, Mode};
@@ -41,6 +42,7 @@ pub(super) struct Scene<'a> {
     pub(super) stream: Option<StreamView<'a>>,
     /// Application protocol of the flow, once it is known.
     pub(super) app_proto: Option<&'static str>,
+    pub(super) app: Option<AppView<'a>>,
     pub(super) condemned: bool,
 }
 
@@ -63,7 +65,15 @@ impl Scene<'_> {
                 payload: self.payload(hit),
                 app_proto: self.app_proto,
                 remarks: outcome.remarks(hit),
+                transaction: self.transaction(hit),
             });
+        }
+    }
+
+    fn transaction(&self, hit: &Hit) -> Option<&dyn Transaction> {
+        match (hit.source, self.app) {
+            (HitSource::Transaction { index }, Some(app)) => app.transactions().nth(index),
+            _ => None,
         }
     }
 

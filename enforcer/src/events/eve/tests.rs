@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 use weir_engine::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Transaction};
 use weir_engine::event::{
-    Alert, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary, TransactionRecord, Volume,
+    Alert, Anomaly, AnomalyKind, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary,
+    TransactionRecord, Volume,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -107,6 +108,7 @@ fn alert(meta: &Meta, disposition: Disposition, write: impl FnOnce(&Alert<'_>)) 
         payload: b"GET /\x00\r\n",
         app_proto: Some("http"),
         remarks: &[],
+        transaction: None,
     });
 }
 
@@ -302,4 +304,72 @@ fn transactions_are_written_where_asked_for_and_kept_ones_in_full() {
     assert_eq!(tls["tls"], json!({"sni": "a.example"}));
     let kept = written(vec![EventType::Alert], true).unwrap();
     assert_eq!(kept["tls"], json!({"sni": "a.example", "chain": ["AAEC"]}));
+}
+
+#[test]
+fn an_alert_on_a_transaction_holds_its_object() {
+    let meta = meta();
+    let mut record = Value::Null;
+    alert(&meta, Disposition::Allowed, |alert| {
+        let alert = Alert {
+            app_proto: Some("tls"),
+            transaction: Some(&Session),
+            ..*alert
+        };
+        record = written(|eve, line| eve.alert(&alert, &pods(), line));
+    });
+    assert_eq!(record["tx_id"], json!(3));
+    assert!(record["tls"].is_object(), "{record}");
+    assert_eq!(record["alert"]["signature_id"], json!(2_000_001));
+}
+
+#[test]
+fn anomalies_are_written_only_where_asked_for_and_say_what_met_them() {
+    let frame = frame();
+    let packet = Anomaly {
+        at: frame.at,
+        frame: Some(&frame),
+        ends: Some(ends()),
+        flow: Some(summary()),
+        attachments: [AttachmentId(7), AttachmentId(0)],
+        kind: AnomalyKind::Decode,
+        event: "decoder.ipv4.pkt_too_small",
+    };
+    let wanted = EveFormatter::new(&Eve {
+        types: vec![EventType::Anomaly],
+        ..Eve::default()
+    });
+    let record = |anomaly: &Anomaly<'_>| -> Value {
+        let mut line = Vec::new();
+        assert!(!EveFormatter::new(&Eve::default()).anomaly(anomaly, &pods(), &mut line));
+        assert!(wanted.anomaly(anomaly, &pods(), &mut line));
+        serde_json::from_slice(&line).unwrap()
+    };
+    let decode = record(&packet);
+    assert_eq!(
+        decode["anomaly"],
+        json!({"type": "decode", "event": "decoder.ipv4.pkt_too_small"})
+    );
+    assert_eq!(decode["event_type"], json!("anomaly"));
+    assert_eq!(decode["src_port"], json!(40000));
+    let parser = record(&Anomaly {
+        frame: None,
+        kind: AnomalyKind::Parser {
+            app_proto: "tls",
+            transaction: 3,
+        },
+        event: "invalid_certificate",
+        ..packet
+    });
+    assert_eq!(
+        parser["anomaly"],
+        json!({
+            "app_proto": "tls", "type": "applayer",
+            "event": "invalid_certificate", "layer": "proto_parser",
+        })
+    );
+    assert_eq!(
+        (&parser["tx_id"], &parser["flow_id"]),
+        (&json!(3), &json!(1234))
+    );
 }

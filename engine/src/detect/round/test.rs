@@ -174,7 +174,7 @@ impl Round<'_> {
             answer = Answer::Never;
         }
         self.remember_answer(id, application, at, answer);
-        (answer == Answer::Now).then_some(HitSource::Transaction)
+        (answer == Answer::Now).then_some(HitSource::Transaction { index })
     }
 
     /// What a transaction said to a signature: it fires once for each transaction, or for each further file
