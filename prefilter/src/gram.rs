@@ -52,6 +52,22 @@ fn byte_commonness(byte: u8) -> u32 {
     }
 }
 
+/// How often each byte is to be expected in traffic, half of which is text: shares that add up to 1.
+pub(crate) fn shares() -> [f64; 256] {
+    let text: [u32; 256] = std::array::from_fn(|byte| {
+        let byte = u8::try_from(byte).unwrap_or_default();
+        let rank = match byte {
+            b'\r' | b'\n' => 4,
+            b'A'..=b'Z' => byte_commonness(byte | 0x20) - 2,
+            b' '..=b'~' => byte_commonness(byte | 0x20),
+            _ => 0,
+        };
+        1 << rank
+    });
+    let sum: u32 = text.iter().sum();
+    text.map(|share| 0.5 / 256.0 + 0.5 * f64::from(share) / f64::from(sum))
+}
+
 fn bytes_folded(word: &[u8; GRAM]) -> u32 {
     u32::from_le_bytes(*word) | FOLD
 }

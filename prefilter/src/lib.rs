@@ -5,15 +5,17 @@
 //! `nocase` pattern occurs without regard to ASCII case).
 //!
 //! ```text
-//! patterns -> distinct ─┬─ short (1-3 bytes): nibble masks | pairs of bytes -> compare
-//!                       └─ long: nibble masks | hash filter -> table -> compare
-//!                                                  (too many comparisons -> automaton)
+//! patterns -> distinct ─┬─ few: masks ───────────────────────> tables -> compare
+//!                       └─ many ─┬─ long: hash filter ───────> table -> compare
+//!                                └─ 1-4 bytes: masks | pairs > tables -> compare
+//!                                        (too many comparisons -> automaton)
 //! ```
 //!
-//! Four bytes of each pattern, the rarest of it in traffic, stand for the whole (`gram`). Positions of a
-//! haystack are ruled out 32 at a time where the processor has AVX2 and the patterns are few (`simd`),
-//! else by a hash filter in which two neighbouring grams stand for each pattern, so that only every
-//! second position needs a look (`table`). What is left is looked up in the table and compared byte by
+//! Four bytes of each pattern, the rarest of it in traffic, stand for the whole (`gram`). Where the
+//! processor has AVX-512 with byte permutations, or AVX2, and the patterns are few, positions of a haystack
+//! are ruled out 64 or 32 at a time by masks (`simd`), for patterns of every length in one pass. Else a
+//! hash filter rules them out, in which two neighbouring grams stand for each pattern, so that only every
+//! second position needs a look (`table`). What is left is looked up in the tables and compared byte by
 //! byte. (A gather of eight filter words at a time was tried and was slower than the scalar filter.)
 //!
 //! Invariants: immutable after building, shared by all workers; scanning allocates nothing; its work
@@ -32,15 +34,13 @@ pub use pattern::Pattern;
 pub use scan::Engine;
 
 use pattern::Distinct;
-use scan::LongPatterns;
-use short::ShortPatterns;
+use scan::Scanner;
 
 /// A set of patterns, compiled.
 #[derive(Debug)]
 pub struct Prefilter {
     patterns: Box<[Distinct]>,
-    long: Box<[LongPatterns]>,
-    short: Option<ShortPatterns>,
+    scanners: Box<[Scanner]>,
 }
 
 /// Why a set of patterns cannot be compiled.
@@ -87,8 +87,7 @@ impl Prefilter {
     ) -> Result<Self, BuildError> {
         let patterns = pattern::distinct(patterns)?;
         Ok(Self {
-            long: LongPatterns::build(&patterns, engine)?.into(),
-            short: ShortPatterns::build(&patterns, engine),
+            scanners: Scanner::build(&patterns, engine)?.into(),
             patterns: patterns.into(),
         })
     }
@@ -96,11 +95,8 @@ impl Prefilter {
     /// Calls `found(id, end)` for every occurrence in `haystack`; `end` is the index behind its last
     /// byte. Occurrences come in no particular order, and one may be reported more than once.
     pub fn scan(&self, haystack: &[u8], mut found: impl FnMut(u32, usize)) {
-        for long in &self.long {
-            long.scan(&self.patterns, haystack, &mut found);
-        }
-        if let Some(short) = &self.short {
-            short.scan(&self.patterns, haystack, &mut found);
+        for scanner in &self.scanners {
+            scanner.scan(&self.patterns, haystack, &mut found);
         }
     }
 
@@ -127,9 +123,9 @@ impl Prefilter {
             .unwrap_or(0)
     }
 
-    /// How most positions are ruled out: `nibbles` or `filter`; `none` without long patterns.
+    /// How most positions are ruled out, for reports and benchmarks: `none` without patterns.
     #[must_use]
     pub fn way(&self) -> &'static str {
-        self.long.first().map_or("none", LongPatterns::way)
+        self.scanners.first().map_or("none", Scanner::way)
     }
 }

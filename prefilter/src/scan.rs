@@ -5,7 +5,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use crate::BuildError;
 use crate::gram::GRAM;
 use crate::pattern::Distinct;
-use crate::simd::{Avx2, NibbleMasks};
+use crate::short::{ShortPatterns, fold};
+use crate::simd::MaskScanner;
 use crate::table::{GramTable, Stride};
 
 /// Most patterns in a bucket that need no automaton behind them: comparing so many at every position
@@ -15,8 +16,8 @@ const UNCROWDED: usize = 4;
 /// Comparisons free of charge in a scan, whatever the length of the haystack.
 const FREE_COMPARISONS: usize = 256;
 
-/// Distinct grams up to which nibble masks are tried.
-const NIBBLE_GRAMS: usize = 256;
+/// Patterns up to which masks are tried.
+const MASKED: usize = 512;
 
 /// What a caller may ask for instead of the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -24,81 +25,97 @@ pub enum Engine {
     /// The fastest that this processor and these patterns allow.
     #[default]
     Best,
+    /// No vector instructions beyond AVX2.
+    Avx2,
     /// No vector instructions.
     Scalar,
 }
 
-/// How positions are ruled out.
+/// One pass over a haystack.
 #[derive(Debug)]
-enum Way {
-    /// By the filter of the table.
-    Filter,
-    /// 32 positions at a time, by nibble masks.
-    Nibbles(Avx2, Box<NibbleMasks>),
+pub(crate) enum Scanner {
+    /// Positions are ruled out many at a time by masks; for patterns of any length.
+    Masks {
+        /// The masks.
+        masks: MaskScanner,
+        /// The patterns of at least [`GRAM`] bytes.
+        long: Option<LongPatterns>,
+        /// The others.
+        short: Option<ShortPatterns>,
+    },
+    /// Positions are ruled out by the filter of the table.
+    Filter(LongPatterns),
+    /// Positions are ruled out by pairs of bytes.
+    Pairs(ShortPatterns),
 }
 
-/// Scans for patterns of at least [`GRAM`] bytes.
-#[derive(Debug)]
-pub(crate) struct LongPatterns {
-    table: GramTable,
-    way: Way,
-    /// Linear in any haystack; takes over when a haystack was made to cost comparisons.
-    automaton: Option<Automaton>,
-}
-
-impl LongPatterns {
-    /// Scanners that together find the patterns of at least [`GRAM`] bytes: one by nibble masks if
-    /// these can tell them apart, else one for the patterns that a scan at every second position finds
-    /// and one for the shorter.
+impl Scanner {
+    /// Scanners that together find the patterns: one by masks if these can tell them apart; else one
+    /// for the patterns that a look at every second position finds, and others for the shorter.
     pub(crate) fn build(patterns: &[Distinct], engine: Engine) -> Result<Vec<Self>, BuildError> {
-        let members = |lengths: std::ops::RangeInclusive<usize>| -> Vec<u32> {
+        let members = |lengths: std::ops::Range<usize>| -> Vec<u32> {
             (0_u32..)
                 .zip(patterns)
                 .filter(|(_, pattern)| lengths.contains(&pattern.bytes.len()))
                 .map(|(index, _)| index)
                 .collect()
         };
-        let all = members(GRAM..=usize::MAX);
-        if all.len() <= NIBBLE_GRAMS {
-            let table = GramTable::build(patterns, &all, Stride::One);
-            if let Some(way) = Way::nibbles(&table, engine) {
-                return Ok(vec![Self::with_automaton(patterns, &all, (table, way))?]);
-            }
+        if let Some(one) = Self::masked(patterns, &members(0..usize::MAX), engine)? {
+            return Ok(vec![one]);
         }
-        let shortest = Stride::Two.shortest();
+        let far = Stride::Two.shortest();
         let mut scanners = Vec::new();
-        for (members, stride) in [
-            (members(shortest..=usize::MAX), Stride::Two),
-            (members(GRAM..=shortest - 1), Stride::One),
-        ] {
-            if members.is_empty() {
-                continue;
-            }
-            let table = GramTable::build(patterns, &members, stride);
-            let way = match stride {
-                Stride::One => Way::nibbles(&table, engine).unwrap_or(Way::Filter),
-                Stride::Two => Way::Filter,
-            };
-            scanners.push(Self::with_automaton(patterns, &members, (table, way))?);
+        if let Some(long) = LongPatterns::build(patterns, &members(far..usize::MAX), Stride::Two)? {
+            scanners.push(Self::Filter(long));
         }
+        if let Some(rest) = Self::masked(patterns, &members(0..far), engine)? {
+            scanners.push(rest);
+            return Ok(scanners);
+        }
+        let long = LongPatterns::build(patterns, &members(GRAM..far), Stride::One)?;
+        scanners.extend(long.map(Self::Filter));
+        let short = ShortPatterns::build(patterns, &members(0..GRAM));
+        scanners.extend(short.map(Self::Pairs));
         Ok(scanners)
     }
 
-    fn with_automaton(
+    /// A scanner by masks for those patterns, where processor and patterns allow.
+    fn masked(
         patterns: &[Distinct],
         members: &[u32],
-        (table, way): (GramTable, Way),
-    ) -> Result<Self, BuildError> {
-        let automaton = if table.crowd() > UNCROWDED {
-            Some(Automaton::build(patterns, members)?)
-        } else {
-            None
+        engine: Engine,
+    ) -> Result<Option<Self>, BuildError> {
+        if members.len() > MASKED {
+            return Ok(None);
+        }
+        let is_long = |index: &&u32| patterns[**index as usize].bytes.len() >= GRAM;
+        let long: Vec<u32> = members.iter().filter(is_long).copied().collect();
+        let short: Vec<u32> = members.iter().filter(|i| !is_long(i)).copied().collect();
+        let table = (!long.is_empty()).then(|| GramTable::build(patterns, &long, Stride::One));
+        let grams = table.iter().flat_map(GramTable::grams);
+        let grams: Vec<[u8; GRAM]> = grams.map(|gram| gram.to_le_bytes()).collect();
+        let folded: Vec<Vec<u8>> = short
+            .iter()
+            .map(|&index| {
+                patterns[index as usize]
+                    .bytes
+                    .iter()
+                    .copied()
+                    .map(fold)
+                    .collect()
+            })
+            .collect();
+        let grams = grams.iter().map(<[u8; GRAM]>::as_slice);
+        let grams = grams.chain(folded.iter().map(Vec::as_slice)).collect();
+        let Some(masks) = MaskScanner::build(grams, engine) else {
+            return Ok(None);
         };
-        Ok(Self {
-            table,
-            way,
-            automaton,
-        })
+        let long = table.map(|table| LongPatterns::behind(table, patterns, &long));
+        Ok(Some(Self::Masks {
+            masks,
+            long: long.transpose()?,
+            short: ShortPatterns::build(patterns, &short),
+        }))
     }
 
     /// Reports every occurrence, some perhaps twice.
@@ -108,53 +125,122 @@ impl LongPatterns {
         haystack: &[u8],
         found: &mut impl FnMut(u32, usize),
     ) {
-        let mut budget = match self.automaton {
-            Some(_) => FREE_COMPARISONS + haystack.len(),
-            None => usize::MAX,
-        };
-        let mut candidate = |at: usize| {
-            let compared = self.table.verify(patterns, haystack, at, found);
-            budget = budget.saturating_sub(compared);
-            budget > 0
-        };
-        match &self.way {
-            Way::Filter => {
-                self.table.scan(haystack, candidate);
+        match self {
+            Self::Filter(long) => {
+                let mut budget = long.budget(haystack);
+                long.table.scan(haystack, |at| {
+                    budget.spend(long.table.verify(patterns, haystack, at, found))
+                });
+                long.finish(&budget, patterns, haystack, found);
             }
-            Way::Nibbles(avx2, masks) => {
-                let mut at = avx2.scan_nibbles(masks, haystack, &mut candidate);
-                while at + GRAM <= haystack.len() && candidate(at) {
-                    at += 1;
+            Self::Pairs(short) => short.scan(patterns, haystack, found),
+            Self::Masks { masks, long, short } => {
+                let mut budget = Budget::of(long.as_ref(), haystack);
+                masks.scan(haystack, |at| {
+                    if let Some(short) = short {
+                        short.verify(patterns, haystack, at, found);
+                    }
+                    if let Some(long) = long
+                        && budget.is_left()
+                    {
+                        budget.spend(long.table.verify(patterns, haystack, at, found));
+                    }
+                    // The automaton knows nothing of the short ones.
+                    short.is_some() || budget.is_left()
+                });
+                if let Some(long) = long {
+                    long.finish(&budget, patterns, haystack, found);
                 }
             }
-        }
-        if budget == 0
-            && let Some(automaton) = &self.automaton
-        {
-            automaton.scan(patterns, haystack, found);
         }
     }
 
     /// Name of the way positions are ruled out, for reports and benchmarks.
     pub(crate) fn way(&self) -> &'static str {
-        match self.way {
-            Way::Filter => "filter",
-            Way::Nibbles(..) => "nibbles",
+        match self {
+            Self::Masks { masks, .. } => masks.way(),
+            Self::Filter(_) => "filter",
+            Self::Pairs(_) => "pairs",
         }
     }
 }
 
-impl Way {
-    /// By nibble masks, where the processor and the grams allow.
-    fn nibbles(table: &GramTable, engine: Engine) -> Option<Self> {
-        let avx2 = Avx2::detect().filter(|_| engine == Engine::Best)?;
-        let grams: Vec<[u8; GRAM]> = table
-            .grams()
-            .iter()
-            .map(|gram| gram.to_le_bytes())
-            .collect();
-        let masks = NibbleMasks::build(grams.iter().map(<[u8; GRAM]>::as_slice).collect())?;
-        Some(Self::Nibbles(avx2, Box::new(masks)))
+/// Comparisons that a scan may still make.
+#[derive(Debug)]
+struct Budget(usize);
+
+impl Budget {
+    fn of(long: Option<&LongPatterns>, haystack: &[u8]) -> Self {
+        long.map_or(Self(usize::MAX), |long| long.budget(haystack))
+    }
+
+    /// False when none are left.
+    fn spend(&mut self, comparisons: usize) -> bool {
+        self.0 = self.0.saturating_sub(comparisons);
+        self.is_left()
+    }
+
+    fn is_left(&self) -> bool {
+        self.0 > 0
+    }
+}
+
+/// Patterns of at least [`GRAM`] bytes.
+#[derive(Debug)]
+pub(crate) struct LongPatterns {
+    table: GramTable,
+    /// Linear in any haystack; takes over when a haystack was made to cost comparisons.
+    automaton: Option<Automaton>,
+}
+
+impl LongPatterns {
+    /// `None` when there is none.
+    fn build(
+        patterns: &[Distinct],
+        members: &[u32],
+        stride: Stride,
+    ) -> Result<Option<Self>, BuildError> {
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let table = GramTable::build(patterns, members, stride);
+        Self::behind(table, patterns, members).map(Some)
+    }
+
+    /// With an automaton where the table is crowded.
+    fn behind(
+        table: GramTable,
+        patterns: &[Distinct],
+        members: &[u32],
+    ) -> Result<Self, BuildError> {
+        let crowded = table.crowd() > UNCROWDED;
+        let automaton = crowded.then(|| Automaton::build(patterns, members));
+        Ok(Self {
+            table,
+            automaton: automaton.transpose()?,
+        })
+    }
+
+    fn budget(&self, haystack: &[u8]) -> Budget {
+        Budget(match self.automaton {
+            Some(_) => FREE_COMPARISONS + haystack.len(),
+            None => usize::MAX,
+        })
+    }
+
+    /// Has the automaton look where the budget did not suffice.
+    fn finish(
+        &self,
+        budget: &Budget,
+        patterns: &[Distinct],
+        haystack: &[u8],
+        found: &mut impl FnMut(u32, usize),
+    ) {
+        if !budget.is_left()
+            && let Some(automaton) = &self.automaton
+        {
+            automaton.scan(patterns, haystack, found);
+        }
     }
 }
 

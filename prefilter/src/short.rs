@@ -2,8 +2,6 @@
 
 use crate::gram::GRAM;
 use crate::pattern::Distinct;
-use crate::scan::Engine;
-use crate::simd::{Avx2, NibbleMasks};
 
 /// Bits of the filter: one for each pair of folded bytes.
 const PAIRS: usize = 1 << 16;
@@ -15,22 +13,19 @@ pub(crate) struct ShortPatterns {
     filter: Box<[u64]>,
     /// (first folded byte, second or `None` for a one-byte pattern, index), sorted.
     starts: Box<[(u8, Option<u8>, u32)]>,
-    /// Rules positions out 32 at a time, where the patterns are few enough.
-    masks: Option<(Avx2, Box<NibbleMasks>)>,
 }
 
 impl ShortPatterns {
-    /// `None` when there is no such pattern.
-    pub(crate) fn build(patterns: &[Distinct], engine: Engine) -> Option<Self> {
+    /// The patterns whose indexes are given, all shorter than [`GRAM`]; `None` when there is none.
+    pub(crate) fn build(patterns: &[Distinct], members: &[u32]) -> Option<Self> {
         let mut starts: Vec<(u8, Option<u8>, u32)> = Vec::new();
-        for (index, pattern) in patterns.iter().enumerate() {
-            match *pattern.bytes {
-                [first] => starts.push((fold(first), None, u32::try_from(index).ok()?)),
+        for &index in members {
+            match *patterns[index as usize].bytes {
+                [first] => starts.push((fold(first), None, index)),
                 [first, second] | [first, second, _] => {
-                    let index = u32::try_from(index).ok()?;
                     starts.push((fold(first), Some(fold(second)), index));
                 }
-                _ => debug_assert!(pattern.bytes.len() >= GRAM),
+                _ => debug_assert!(false, "a pattern of {GRAM} bytes or more"),
             }
         }
         if starts.is_empty() {
@@ -48,7 +43,6 @@ impl ShortPatterns {
         Some(Self {
             filter: filter.into(),
             starts: starts.into(),
-            masks: masks(patterns, engine),
         })
     }
 
@@ -59,15 +53,8 @@ impl ShortPatterns {
         haystack: &[u8],
         found: &mut impl FnMut(u32, usize),
     ) {
-        let from = self.masks.as_ref().map_or(0, |(avx2, masks)| {
-            avx2.scan_nibbles(masks, haystack, |at| {
-                self.verify(patterns, haystack, at, found);
-                true
-            })
-        });
-        for (at, window) in haystack.windows(2).enumerate().skip(from) {
-            let pair = pair(fold(window[0]), fold(window[1]));
-            if self.filter[pair / 64] >> (pair % 64) & 1 != 0 {
+        for (at, window) in haystack.windows(2).enumerate() {
+            if self.may_start(fold(window[0]), fold(window[1])) {
                 self.verify(patterns, haystack, at, found);
             }
         }
@@ -77,15 +64,28 @@ impl ShortPatterns {
         }
     }
 
-    fn verify(
+    /// Whether a pattern may start with those folded bytes.
+    #[inline]
+    fn may_start(&self, first: u8, second: u8) -> bool {
+        let pair = pair(first, second);
+        self.filter[pair / 64] >> (pair % 64) & 1 != 0
+    }
+
+    /// Reports the patterns that stand at `at`.
+    pub(crate) fn verify(
         &self,
         patterns: &[Distinct],
         haystack: &[u8],
         at: usize,
         found: &mut impl FnMut(u32, usize),
     ) {
-        let first = fold(haystack[at]);
+        let Some(first) = haystack.get(at).copied().map(fold) else {
+            return;
+        };
         let second = haystack.get(at + 1).map(|&byte| fold(byte));
+        if second.is_some_and(|second| !self.may_start(first, second)) {
+            return;
+        }
         for second in [None, second]
             .iter()
             .take(1 + usize::from(second.is_some()))
@@ -105,19 +105,7 @@ impl ShortPatterns {
     }
 }
 
-/// Nibble masks of the short patterns, where the processor and the patterns allow.
-fn masks(patterns: &[Distinct], engine: Engine) -> Option<(Avx2, Box<NibbleMasks>)> {
-    let avx2 = Avx2::detect().filter(|_| engine == Engine::Best)?;
-    let folded: Vec<Vec<u8>> = patterns
-        .iter()
-        .filter(|pattern| pattern.bytes.len() < GRAM)
-        .map(|pattern| pattern.bytes.iter().copied().map(fold).collect())
-        .collect();
-    let masks = NibbleMasks::build(folded.iter().map(Vec::as_slice).collect())?;
-    Some((avx2, Box::new(masks)))
-}
-
-fn fold(byte: u8) -> u8 {
+pub(crate) fn fold(byte: u8) -> u8 {
     byte | 0x20
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use weir_prefilter::{BuildError, Engine, Pattern, Prefilter};
 
-const ENGINES: [Engine; 2] = [Engine::Best, Engine::Scalar];
+const ENGINES: [Engine; 3] = [Engine::Best, Engine::Avx2, Engine::Scalar];
 
 /// What `scan` reports, as a set.
 fn scan(set: &Prefilter, haystack: &[u8]) -> BTreeSet<(u32, usize)> {

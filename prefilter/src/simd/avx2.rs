@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
 };
 
-use super::NibbleMasks;
-use super::nibble::SETS;
+use super::masks::NibbleTables;
+use super::{Found, rounds};
 use crate::gram::GRAM;
 
 /// Positions that one step looks at.
@@ -17,63 +17,60 @@ const WIDE: usize = 32;
 const WINDOW: usize = WIDE + GRAM - 1;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn scan_nibbles(
-    masks: &NibbleMasks,
-    haystack: &[u8],
-    mut candidate: impl FnMut(usize) -> bool,
+pub(super) fn scan(tables: &[NibbleTables], haystack: &[u8], candidate: impl FnMut(usize) -> bool) {
+    let round = |rest: &[u8], found: &mut Found| match tables {
+        [a] => round([a], rest, found),
+        [a, b] => round([a, b], rest, found),
+        [a, b, c] => round([a, b, c], rest, found),
+        [a, b, c, d, ..] => round([a, b, c, d], rest, found),
+        [] => rest.len(),
+    };
+    rounds::<WIDE, WINDOW>(haystack, round, candidate);
+}
+
+/// A function of its own, so that the tables stay in registers.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn round<const SETS: usize>(
+    tables: [&NibbleTables; SETS],
+    rest: &[u8],
+    found: &mut Found,
 ) -> usize {
-    let mut tables = [[_mm256_setzero_si256(); 2 * GRAM]; SETS];
-    for (tables, set) in tables.iter_mut().zip(&masks.sets) {
-        for (table, bytes) in tables.iter_mut().zip(set.low.iter().chain(&set.high)) {
-            *table = broadcast(bytes);
+    let zero = _mm256_setzero_si256();
+    let nibble = _mm256_set1_epi8(0x0f);
+    let mut sets = [[[zero; 2]; GRAM]; SETS];
+    for (set, tables) in sets.iter_mut().zip(tables) {
+        for (place, table) in set.iter_mut().enumerate() {
+            *table = [
+                broadcast(&tables.low[place]),
+                broadcast(&tables.high[place]),
+            ];
         }
     }
-    let tables = tables.get(..masks.sets.len()).unwrap_or(&tables);
-    let nibble = _mm256_set1_epi8(0x0f);
-    let zero = _mm256_setzero_si256();
-    let mut at = 0;
-    while let Some(window) = haystack.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) {
+    found.fill::<WIDE, WINDOW>(rest, |window| {
         let mut low = [zero; GRAM];
         let mut high = [zero; GRAM];
         for place in 0..GRAM {
-            let Some(bytes) = window[place..].first_chunk() else {
-                unreachable!("a window holds {WIDE} bytes behind each of its first {GRAM}");
-            };
-            let bytes = load_32(bytes);
+            let bytes = load_at(window, place);
             low[place] = _mm256_and_si256(bytes, nibble);
             high[place] = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
         }
         let mut buckets = zero;
-        for tables in tables {
-            let mut set = _mm256_set1_epi8(-1);
+        for set in &sets {
+            let mut passed = _mm256_set1_epi8(-1);
             for place in 0..GRAM {
-                let by_low = _mm256_shuffle_epi8(tables[place], low[place]);
-                let by_high = _mm256_shuffle_epi8(tables[GRAM + place], high[place]);
-                set = _mm256_and_si256(set, _mm256_and_si256(by_low, by_high));
+                let by_low = _mm256_shuffle_epi8(set[place][0], low[place]);
+                let by_high = _mm256_shuffle_epi8(set[place][1], high[place]);
+                passed = _mm256_and_si256(passed, _mm256_and_si256(by_low, by_high));
             }
-            buckets = _mm256_or_si256(buckets, set);
+            buckets = _mm256_or_si256(buckets, passed);
         }
         let empty = _mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, zero));
-        let go_on = each_bit(!empty.cast_unsigned(), at, &mut candidate);
-        at += WIDE;
-        if !go_on {
-            break;
-        }
-    }
-    at
+        u64::from(!empty.cast_unsigned())
+    })
 }
 
-/// Calls `candidate` for every set bit; false as soon as it says so.
 #[inline]
-fn each_bit(mut bits: u32, at: usize, candidate: &mut impl FnMut(usize) -> bool) -> bool {
-    let mut go_on = true;
-    while bits != 0 {
-        go_on &= candidate(at + bits.trailing_zeros() as usize);
-        bits &= bits - 1;
-    }
-    go_on
-}
-
 #[target_feature(enable = "avx2")]
 #[expect(unsafe_code, reason = "an unaligned load")]
 fn broadcast(table: &[u8; 16]) -> __m256i {
@@ -82,9 +79,14 @@ fn broadcast(table: &[u8; 16]) -> __m256i {
     _mm256_broadcastsi128_si256(sixteen)
 }
 
+/// The bytes of a window from `place` on.
+#[inline]
 #[target_feature(enable = "avx2")]
 #[expect(unsafe_code, reason = "an unaligned load")]
-fn load_32(bytes: &[u8; WIDE]) -> __m256i {
+fn load_at(window: &[u8; WINDOW], place: usize) -> __m256i {
+    let Some(bytes) = window.get(place..).and_then(<[u8]>::first_chunk::<WIDE>) else {
+        unreachable!("a window holds {WIDE} bytes behind each of its first {GRAM}");
+    };
     // SAFETY: the array has the 32 bytes that are loaded; the load may be unaligned.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
