@@ -57,6 +57,7 @@ impl StreamMemory {
     fn space(&mut self) -> Space<'_> {
         Space {
             bytes: self.limits.per_direction,
+            window: self.limits.window,
             pieces: self.limits.pieces,
             pool: &mut self.pool,
         }

@@ -10,11 +10,14 @@
 //! [`Reassembly::commit`], once the frame is delivered, makes them inspected. A frame that was dropped
 //! leaves no trace in what counts as inspected: its retransmission is fresh again.
 //!
-//! One block of memory holds everything, so that the view is contiguous and in-order bytes are copied
-//! once. The block slides or grows only when more than half of it would be live or has been consumed:
-//! amortised O(1) per byte, whatever the order.
+//! One block of memory holds everything ([`block`]), so that the view is contiguous and in-order bytes
+//! are copied once. It turns where it can when its end is reached; else it slides or grows, and only when
+//! half of it would be live or has been consumed: amortised O(1) per byte, whatever the order.
+
+mod block;
 
 use super::pool::BufferPool;
+use block::{Block, index, length_of};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,8 @@ pub(crate) struct Piece {
 pub(crate) struct Space<'a> {
     /// Bytes from the first kept one to the last known one.
     pub(crate) bytes: usize,
+    /// Bytes in front of the fresh ones that are shown at most.
+    pub(crate) window: usize,
     /// Pieces.
     pub(crate) pieces: usize,
     /// Where blocks come from.
@@ -63,10 +68,7 @@ const SHRINK_ABOVE: usize = 1 << 20;
 /// One direction's bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Reassembly {
-    block: Vec<u8>,
-    /// Index in `block` of `base`.
-    head: usize,
-    base: i64,
+    block: Block,
     /// Where the stream begins, as far as it was seen without a break.
     start: i64,
     next: i64,
@@ -83,7 +85,7 @@ impl Reassembly {
 
     /// First offset still kept.
     pub(crate) fn base(&self) -> i64 {
-        self.base
+        self.block.base()
     }
 
     /// How far the stream is contiguous with what was stored last.
@@ -98,7 +100,7 @@ impl Reassembly {
 
     /// True while it holds a block.
     pub(crate) fn holds_memory(&self) -> bool {
-        !self.block.is_empty()
+        self.block.len() > 0
     }
 
     /// Keeps what `payload`, at offset `at`, brings of new bytes; compares the rest from `compare_from`
@@ -113,7 +115,7 @@ impl Reassembly {
         self.pending = self.next;
         self.extend();
         let end = at + length(payload);
-        let start = at.max(self.base);
+        let start = at.max(self.base());
         if start >= end {
             return Ok(Stored::default());
         }
@@ -121,20 +123,30 @@ impl Reassembly {
         if out_of_order && !self.has_room_for_piece(start, end, space.pieces) {
             return Err(Full::Direction);
         }
-        self.make_room(end, space.bytes, space.pool)?;
+        let Space {
+            bytes,
+            window,
+            pieces,
+            pool,
+        } = space;
+        self.make_room(end, (bytes, window), pool)?;
+        if end <= self.next && self.block.contiguous(start, end).is_none() {
+            // It is shown again, in one piece. Rare: it came twice and lies over the turn.
+            self.change_block(self.live() * 2, pool)?;
+        }
         let fresh = payload.get(index(start - at)..).unwrap_or_default();
         let mut stored = Stored {
             out_of_order,
             ..Stored::default()
         };
         if start == self.next && self.pieces.is_empty() {
-            self.write(start, fresh);
+            self.block.write(start, fresh);
         } else {
             self.merge(start, fresh, compare_from, &mut stored);
         }
         if out_of_order {
             if self.pieces.capacity() == 0 {
-                self.pieces = space.pool.take_pieces(space.pieces);
+                self.pieces = pool.take_pieces(pieces);
             }
             self.insert_piece(start, end);
         } else {
@@ -147,7 +159,7 @@ impl Reassembly {
     /// Makes `payload`, at offset `at`, equal to the bytes known from `compare_from` on. Call right
     /// behind the [`store`](Self::store) of the same bytes.
     pub(crate) fn impose(&self, at: i64, payload: &mut [u8], compare_from: i64) {
-        let from = at.max(self.base).max(compare_from);
+        let from = at.max(self.base()).max(compare_from);
         let end = at + length(payload);
         if from >= end {
             return;
@@ -155,28 +167,36 @@ impl Reassembly {
         let Some(target) = payload.get_mut(index(from - at)..) else {
             return;
         };
-        if let Some(known) = self.slice(from, end) {
-            target.copy_from_slice(known);
+        if let Some((first, second)) = self.block.pieces(from, end)
+            && let Some((front, back)) = target.split_at_mut_checked(first.len())
+        {
+            front.copy_from_slice(first);
+            back.copy_from_slice(second);
         }
     }
 
-    /// The window in front of the fresh bytes (at most `window` bytes), and the fresh bytes; index of
-    /// the first fresh one; offset of the first byte.
+    /// The window in front of the fresh bytes (at most `window` bytes, and no more than
+    /// [`Space::window`]), and the fresh bytes; index of the first fresh one; offset of the first byte.
     pub(crate) fn view(&self, window: usize) -> (&[u8], usize, i64) {
-        let from = self.base.max(self.next - length_of(window));
-        let bytes = self.slice(from, self.pending).unwrap_or_default();
+        let from = self.block.front().max(self.next - length_of(window));
+        let bytes = self.block.contiguous(from, self.pending);
+        debug_assert!(bytes.is_some(), "what is shown lies in one piece");
+        let bytes = bytes.unwrap_or_default();
         (bytes, index(self.next - from).min(bytes.len()), from)
     }
 
-    /// Inspected bytes again: at most `window` in front of `start..end`, and those; index of the first
-    /// of them; offset of the first byte.
+    /// Inspected bytes again: at most `window` in front of `start..end`, the segment stored last, and
+    /// those; index of the first of them; offset of the first byte.
     pub(crate) fn view_of(
         &self,
         (start, end): (i64, i64),
         window: usize,
     ) -> Option<(&[u8], usize, i64)> {
-        let from = self.base.max(start - length_of(window));
-        let bytes = self.slice(from, end)?;
+        let mut from = self.base().max(start - length_of(window));
+        if self.block.contiguous(from, end).is_none() {
+            from = from.max(self.block.front().min(start));
+        }
+        let bytes = self.block.contiguous(from, end)?;
         Some((bytes, index(start - from), from))
     }
 
@@ -185,7 +205,7 @@ impl Reassembly {
     pub(crate) fn island(&self, looked: Option<i64>) -> Option<(&[u8], usize, i64)> {
         let mut pieces = self.pieces.iter();
         let piece = pieces.find(|piece| looked.is_none_or(|looked| piece.end > looked))?;
-        let bytes = self.slice(piece.start, piece.end)?;
+        let bytes = self.block.contiguous(piece.start, piece.end)?;
         let fresh_from = looked.map_or(0, |looked| index(looked - piece.start));
         Some((bytes, fresh_from, piece.start))
     }
@@ -207,9 +227,8 @@ impl Reassembly {
     /// Gives up the bytes in front of `keep_from`, at most all inspected ones.
     pub(crate) fn release(&mut self, keep_from: i64, pool: &mut BufferPool) {
         let to = keep_from.min(self.next);
-        if to > self.base {
-            self.head += index(to - self.base);
-            self.base = to;
+        if to > self.base() {
+            self.block.release(to);
         }
         let live = self.live();
         if self.block.len() > SHRINK_ABOVE && live * 16 < self.block.len() {
@@ -220,45 +239,41 @@ impl Reassembly {
     /// Takes the bytes up to `offset` as received elsewhere: the stream goes on there, and nothing in
     /// front of it is contiguous with it.
     pub(crate) fn skip_to(&mut self, offset: i64) {
-        self.head += index(offset - self.base);
-        self.base = offset;
         self.start = offset;
         self.next = offset;
         self.pending = offset;
         self.pieces.retain(|piece| piece.end > offset);
         if self.pieces.is_empty() {
-            self.head = 0;
+            self.block.restart(offset);
+        } else {
+            self.block.release(offset);
         }
         self.extend();
     }
 
     /// True while bytes in front of everything kept would be in front of everything seen.
     pub(crate) fn is_whole(&self) -> bool {
-        self.base == self.start
+        self.base() == self.start
     }
 
     /// Lets the stream begin at `offset` instead, in front of everything seen: what was inspected so far
     /// becomes a piece, to be inspected again with what comes in front of it.
     pub(crate) fn begin_earlier(&mut self, offset: i64, space: Space<'_>) -> Result<(), Full> {
         let live = self.live();
-        let front = index(self.base - offset);
+        let base = self.base();
+        let front = index(base - offset);
         if front + live > space.bytes {
             return Err(Full::Direction);
         }
         if self.pieces.capacity() == 0 {
             self.pieces = space.pool.take_pieces(space.pieces);
         }
-        let mut block = space.pool.take((front + live) * 2).ok_or(Full::Memory)?;
-        let old = self.block.get(self.head..self.head + live);
-        if let (Some(target), Some(old)) = (block.get_mut(front..front + live), old) {
-            target.copy_from_slice(old);
+        let room = space.pool.take((front + live) * 2).ok_or(Full::Memory)?;
+        let last = self.last();
+        space.pool.give(self.block.exchange(room, last, front));
+        if self.next > base {
+            self.insert_piece(base, self.next);
         }
-        space.pool.give(std::mem::replace(&mut self.block, block));
-        if self.next > self.base {
-            self.insert_piece(self.base, self.next);
-        }
-        self.head = 0;
-        self.base = offset;
         self.start = offset;
         self.next = offset;
         self.pending = offset;
@@ -276,28 +291,30 @@ impl Reassembly {
 
     /// Gives all memory back; offsets stay.
     pub(crate) fn recycle(&mut self, pool: &mut BufferPool) {
-        pool.give(std::mem::take(&mut self.block));
+        pool.give(std::mem::take(&mut self.block).into_bytes());
         pool.give_pieces(std::mem::take(&mut self.pieces));
-        self.head = 0;
-        self.base = self.next;
+        self.block.restart(self.next);
         self.pending = self.next;
     }
 
-    fn live(&self) -> usize {
+    /// One past the highest byte kept.
+    fn last(&self) -> i64 {
         let end = self.pieces.last().map_or(self.next, |piece| piece.end);
-        index(end.max(self.pending) - self.base)
+        end.max(self.pending)
     }
 
-    fn slice(&self, from: i64, to: i64) -> Option<&[u8]> {
-        let start = self.head + index(from - self.base);
-        self.block.get(start..start + index(to - from))
+    fn live(&self) -> usize {
+        index(self.last() - self.base())
     }
 
-    fn write(&mut self, at: i64, bytes: &[u8]) {
-        let start = self.head + index(at - self.base);
-        if let Some(room) = self.block.get_mut(start..start + bytes.len()) {
-            room.copy_from_slice(bytes);
-        }
+    /// Whether the bytes kept from offset `from` on begin with those.
+    fn has(&self, from: i64, bytes: &[u8]) -> bool {
+        self.block
+            .pieces(from, from + length(bytes))
+            .is_some_and(|(first, second)| {
+                let (front, back) = bytes.split_at(first.len());
+                front == first && back == second
+            })
     }
 
     /// Walks known and unknown parts of a segment: compares the former, keeps the latter.
@@ -321,7 +338,7 @@ impl Reassembly {
                     Some(known) if known.start <= at => known.end,
                     hole => {
                         let to = hole.map_or(end, |known| known.start.min(end));
-                        self.write(at, part(at, to));
+                        self.block.write(at, part(at, to));
                         at = to;
                         continue;
                     }
@@ -330,7 +347,7 @@ impl Reassembly {
             let to = known.min(end);
             stored.overlap = true;
             let from = at.max(compare_from).min(to);
-            stored.conflict |= self.slice(from, to) != Some(part(from, to));
+            stored.conflict |= !self.has(from, part(from, to));
             at = to;
         }
     }
@@ -374,48 +391,44 @@ impl Reassembly {
         self.pieces.insert(first, merged);
     }
 
-    fn make_room(&mut self, end: i64, bound: usize, pool: &mut BufferPool) -> Result<(), Full> {
-        let needed = index(end - self.base).max(self.live());
-        if self.head + needed <= self.block.len() {
+    /// Makes room up to offset `end`, within `bound` bytes; `window` bytes are to stay in one piece with
+    /// what comes.
+    fn make_room(
+        &mut self,
+        end: i64,
+        (bound, window): (usize, usize),
+        pool: &mut BufferPool,
+    ) -> Result<(), Full> {
+        let last = self.last();
+        let end = end.max(last);
+        if self.block.fits(end) {
             return Ok(());
         }
+        let needed = index(end - self.base());
         if needed > bound {
             return Err(Full::Direction);
         }
-        if needed <= self.block.len() / 2 {
-            let live = self.live();
-            self.block.copy_within(self.head..self.head + live, 0);
-            self.head = 0;
+        if self.pieces.is_empty() && self.block.turn(last, end, window) {
             return Ok(());
         }
-        if self.block.is_empty() {
+        if needed <= self.block.len() / 2 && !self.block.is_turned() {
+            self.block.slide(last);
+            return Ok(());
+        }
+        if self.block.len() == 0 {
             return self.change_block(needed, pool);
         }
         self.change_block(needed * 2, pool)
     }
 
     fn change_block(&mut self, size: usize, pool: &mut BufferPool) -> Result<(), Full> {
-        let mut block = pool.take(size).ok_or(Full::Memory)?;
-        let live = self.live();
-        let old = self.block.get(self.head..self.head + live);
-        if let (Some(target), Some(old)) = (block.get_mut(..live), old) {
-            target.copy_from_slice(old);
-        }
-        self.head = 0;
-        pool.give(std::mem::replace(&mut self.block, block));
+        let room = pool.take(size).ok_or(Full::Memory)?;
+        let last = self.last();
+        pool.give(self.block.exchange(room, last, 0));
         Ok(())
     }
 }
 
 fn length(bytes: &[u8]) -> i64 {
     length_of(bytes.len())
-}
-
-fn length_of(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// An offset difference that is never negative, as an index.
-fn index(distance: i64) -> usize {
-    usize::try_from(distance).unwrap_or(0)
 }

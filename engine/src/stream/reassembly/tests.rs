@@ -6,9 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+const WINDOW: usize = 40;
+
 fn space(pool: &mut BufferPool) -> Space<'_> {
     Space {
-        bytes: 1 << 16,
+        bytes: 1 << 17,
+        window: WINDOW,
         pieces: 64,
         pool,
     }
@@ -91,8 +94,8 @@ fn segment(
         }
     }
     prop_assert_eq!(real.pending(), model.contiguous_end());
-    let (view, fresh, first) = real.view(40);
-    prop_assert_eq!(first, model.base.max(model.next - 40));
+    let (view, fresh, first) = real.view(WINDOW);
+    prop_assert_eq!(first, model.base.max(model.next - WINDOW as i64));
     prop_assert_eq!(first + fresh as i64, model.next);
     prop_assert_eq!(view, &model.range(first, model.contiguous_end())[..]);
     Ok(())
@@ -146,9 +149,107 @@ proptest! {
     }
 }
 
+/// What a sender of a long stream does next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// It sends so many new bytes behind the last ones.
+    Next(usize),
+    /// It leaves a hole of so many bytes, sends as many behind it, and then fills it.
+    Swapped(usize),
+    /// It sends the last so many bytes again, the first byte changed.
+    Again(usize),
+    /// All but so many bytes are acknowledged.
+    Acknowledged(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1usize..1500).prop_map(Step::Next),
+        1 => (1usize..700).prop_map(Step::Swapped),
+        1 => (1usize..3000).prop_map(Step::Again),
+        4 => (0i64..4000).prop_map(Step::Acknowledged),
+    ]
+}
+
+/// The byte of the stream at an offset.
+fn byte(offset: i64) -> u8 {
+    offset.wrapping_mul(2_654_435_761).to_le_bytes()[1]
+}
+
+fn bytes_at(at: i64, length: usize) -> Vec<u8> {
+    (at..).take(length).map(byte).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Streams many times as long as their block: it is turned again and again, and nothing is mixed up.
+    #[test]
+    fn a_long_stream_keeps_its_bytes_wherever_they_lie(steps in prop::collection::vec(step(), 1..120)) {
+        let mut pool = BufferPool::new(1 << 20);
+        let mut real = Reassembly::default();
+        for step in steps {
+            let next = real.next();
+            let segments = match step {
+                Step::Next(length) => vec![(next, bytes_at(next, length))],
+                Step::Swapped(length) => {
+                    let behind = next + length as i64;
+                    vec![(behind, bytes_at(behind, length)), (next, bytes_at(next, length))]
+                }
+                Step::Again(length) => {
+                    let at = (next - length as i64).max(real.base());
+                    let mut bytes = bytes_at(at, index(next - at));
+                    if let Some(first) = bytes.first_mut() {
+                        *first ^= 1;
+                    }
+                    vec![(at, bytes)]
+                }
+                Step::Acknowledged(behind) => {
+                    real.release(next - behind.max(WINDOW as i64), &mut pool);
+                    vec![]
+                }
+            };
+            for (at, mut bytes) in segments {
+                let stored = real.store(at, &bytes, i64::MIN, space(&mut pool)).unwrap();
+                prop_assert_eq!(stored.conflict, at < real.next());
+                real.impose(at, &mut bytes, i64::MIN);
+                prop_assert_eq!(&bytes, &bytes_at(at, bytes.len()));
+                let end = at + bytes.len() as i64;
+                if end <= real.next() {
+                    let (view, fresh, first) = real.view_of((at, end), WINDOW).unwrap();
+                    prop_assert_eq!(first + fresh as i64, at);
+                    prop_assert!(fresh <= WINDOW);
+                    prop_assert_eq!(view, bytes_at(first, index(end - first)));
+                }
+                let (view, fresh, first) = real.view(WINDOW);
+                prop_assert_eq!(first, real.base().max(real.next() - WINDOW as i64));
+                prop_assert_eq!(first + fresh as i64, real.next());
+                prop_assert_eq!(view, bytes_at(first, index(real.pending() - first)));
+                real.commit();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_takes_no_more_than_twice_its_room() {
+    let mut pool = BufferPool::new(1 << 20);
+    let mut real = Reassembly::default();
+    for number in 0..2000 {
+        let at = number * 1500;
+        real.store(at, &bytes_at(at, 1500), 0, space(&mut pool))
+            .unwrap();
+        real.commit();
+        real.release(at + 1500 - 20_000, &mut pool);
+        assert!(real.block.len() <= 64 << 10, "{}", real.block.len());
+    }
+    let (first, second) = real.block.pieces(real.base(), real.next()).unwrap();
+    assert_eq!([first, second].concat(), bytes_at(real.base(), 20_000));
+}
+
 fn small(pool: &mut BufferPool) -> Space<'_> {
     Space {
         bytes: 6000,
+        window: WINDOW,
         pieces: 2,
         pool,
     }
@@ -185,7 +286,7 @@ fn a_window_is_shed_only_when_all_is_acknowledged_and_in_order() {
     assert!(real.shed(6, &mut pool));
     assert!(!real.holds_memory());
     real.store(6, b"ghi", 0, space(&mut pool)).unwrap();
-    assert_eq!(real.view(40), (&b"ghi"[..], 0, 6));
+    assert_eq!(real.view(WINDOW), (&b"ghi"[..], 0, 6));
 }
 
 #[test]
@@ -211,14 +312,14 @@ fn a_stream_may_begin_earlier_than_it_was_picked_up() {
     real.store(5, b"l", 0, space(&mut pool)).unwrap();
     real.begin_earlier(-6, space(&mut pool)).unwrap();
     real.store(-6, b"abc", i64::MIN, space(&mut pool)).unwrap();
-    assert_eq!(real.view(40), (&b"abc"[..], 0, -6));
+    assert_eq!(real.view(WINDOW), (&b"abc"[..], 0, -6));
     real.commit();
     let stored = real.store(-3, b"defX", i64::MIN, space(&mut pool));
     assert!(stored.unwrap().conflict, "the first copy of offset 0 is g");
-    assert_eq!(real.view(40), (&b"abcdefghi"[..], 3, -6));
+    assert_eq!(real.view(WINDOW), (&b"abcdefghi"[..], 3, -6));
     real.commit();
     real.store(3, b"jk", i64::MIN, space(&mut pool)).unwrap();
-    assert_eq!(real.view(40), (&b"abcdefghijkl"[..], 9, -6));
-    let far = real.begin_earlier(-70_000, space(&mut pool));
+    assert_eq!(real.view(WINDOW), (&b"abcdefghijkl"[..], 9, -6));
+    let far = real.begin_earlier(-140_000, space(&mut pool));
     assert_eq!(far, Err(Full::Direction));
 }
