@@ -26,13 +26,13 @@ use crate::table::{Measure, Samples};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     /// Rounds; the median of them is shown.
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// Length of one measurement.
     length: Duration,
-    /// Attachments on the node when ADD is measured the second time.
-    attachments: usize,
+    /// Attachments on the node when ADD is measured the second time; 0: ADD is not measured.
+    pub(crate) attachments: usize,
 }
 
 /// A node with two pods, measured.
@@ -40,7 +40,7 @@ struct Subject {
     a: Pod,
     b: Pod,
     _network: Network,
-    _enforcer: Option<Enforcer>,
+    enforcer: Option<Enforcer>,
     _node: Node,
 }
 
@@ -66,9 +66,17 @@ impl Subject {
             a,
             b,
             _network: network,
-            _enforcer: enforcer,
+            enforcer,
             _node: node,
         })
+    }
+}
+
+impl Subject {
+    /// Processor time of the enforcer so far.
+    fn cpu_time(&self) -> Result<Duration> {
+        let time = self.enforcer.as_ref().map(Enforcer::cpu_time);
+        Ok(time.transpose()?.unwrap_or_default())
     }
 }
 
@@ -87,20 +95,28 @@ fn main() -> Result<()> {
         }
     }
     drop(subjects);
+    if plan.attachments == 0 {
+        table::print(&samples, plan);
+        return Ok(());
+    }
     eprintln!("ADD latency");
     for (measure, name, values) in add::latencies(plan.attachments)? {
         for value in values {
             samples.entry(measure).or_default().push(name, value);
         }
     }
-    table::print(&samples, plan.rounds, plan.attachments);
+    table::print(&samples, plan);
     Ok(())
 }
 
 fn measure(subject: &Subject, length: Duration) -> Result<Vec<(Measure, f64)>> {
     let (p50, p99) = load::round_trips(subject, length)?;
+    let before = subject.cpu_time()?;
+    let rate = load::tcp(subject, 1, length)?;
+    let took = (subject.cpu_time()? - before).as_secs_f64();
     Ok(vec![
-        (Measure::TcpOne, load::tcp(subject, 1, length)?),
+        (Measure::TcpOne, rate),
+        (Measure::CpuTime, took / (rate * length.as_secs_f64() / 8.0)),
         (Measure::TcpFour, load::tcp(subject, 4, length)?),
         (Measure::RoundTripMedian, p50),
         (Measure::RoundTripTail, p99),

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::Plan;
+
 /// What is measured, in the table's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Measure {
     TcpOne,
+    CpuTime,
     TcpFour,
     RoundTripMedian,
     RoundTripTail,
@@ -18,6 +21,7 @@ impl Measure {
     fn title(self, attachments: usize) -> String {
         match self {
             Self::TcpOne => "TCP, 1 stream, Gbit/s".to_owned(),
+            Self::CpuTime => "  weir's CPU time, s/GB".to_owned(),
             Self::TcpFour => "TCP, 4 streams, Gbit/s".to_owned(),
             Self::RoundTripMedian => "1-byte round trip p50, us".to_owned(),
             Self::RoundTripTail => "1-byte round trip p99, us".to_owned(),
@@ -33,7 +37,7 @@ impl Measure {
             Self::TcpOne | Self::TcpFour => Some((">= 0.5 x raw", weir >= 0.5 * raw)),
             Self::RoundTripMedian => Some(("<= 2.2 x raw", weir <= 2.2 * raw)),
             Self::AddEmpty | Self::AddFull => Some(("<= raw + 10 ms", weir <= raw + 10.0)),
-            Self::RoundTripTail | Self::SmallPackets => None,
+            Self::CpuTime | Self::RoundTripTail | Self::SmallPackets => None,
         }
     }
 }
@@ -57,7 +61,12 @@ impl Samples {
 }
 
 /// Prints the table to standard output.
-pub(crate) fn print(samples: &BTreeMap<Measure, Samples>, rounds: usize, attachments: usize) {
+pub(crate) fn print(samples: &BTreeMap<Measure, Samples>, plan: Plan) {
+    let Plan {
+        rounds,
+        attachments,
+        ..
+    } = plan;
     println!();
     println!(
         "medians of {rounds} interleaved rounds (ADD: of 41); raw = bridge without weir; weir = shipped rules, prevent"
@@ -82,6 +91,13 @@ pub(crate) fn print(samples: &BTreeMap<Measure, Samples>, rounds: usize, attachm
             None => String::new(),
         };
         let title = measure.title(attachments);
+        if *measure == Measure::CpuTime {
+            println!(
+                "| {title:<28} | {:>9} | {weir:>9.2} | {:>8} | {:<22} |",
+                "", "", ""
+            );
+            continue;
+        }
         println!(
             "| {title:<28} | {raw:>9.2} | {weir:>9.2} | {:>8.2} | {target:<22} |",
             weir / raw
