@@ -3,6 +3,9 @@
 /// nft table of family `netdev` that holds everything weir adds to the kernel.
 pub const TABLE: &str = "weir";
 
+/// Name of the plugin's binary and process.
+pub const PLUGIN: &str = "weir-cni";
+
 /// Set of type `iface_type` with a timeout: non-empty while an enforcer renews it.
 pub const LEASE_SET: &str = "lease";
 

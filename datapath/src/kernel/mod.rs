@@ -11,9 +11,11 @@ mod node;
 mod reconcile;
 mod rules;
 mod status;
+mod watch;
 
 pub use error::KernelError;
 pub use reconcile::Reconciled;
+pub use watch::RuleWatch;
 
 use crate::attachment::AttachmentKey;
 use crate::layout::TABLE;

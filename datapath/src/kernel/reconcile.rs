@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::{AntiSpoof, Kernel, KernelError};
 use crate::attachment::Attachment;
 use crate::layout::{FROM_POD_PREFIX, TO_POD_PREFIX};
+use crate::nft::ChainInfo;
 use crate::record::{RecordError, RecordStore};
 use crate::tag::KeyTag;
 
@@ -52,7 +53,7 @@ impl Kernel {
         };
         for record in records {
             let present = devices.get(&record.host_ifname) == Some(&record.host_ifindex);
-            if present && both_chains_bear(&record, |chain| wired.get(chain).cloned()) {
+            if present && both_chains_bear(&record, &wired) {
                 continue;
             }
             self.reconcile_one(store, record, &mut result)?;
@@ -104,30 +105,28 @@ impl Kernel {
         Ok(())
     }
 
-    /// Comment of each chain, by name.
+    /// Comment of each chain that has rules, by name.
     fn tags_by_chain(&mut self) -> Result<HashMap<String, String>, KernelError> {
-        let chains = self.nft.chains()?.into_iter();
-        Ok(chains
-            .filter_map(|chain| Some((chain.name, chain.comment?)))
-            .collect())
+        Ok(self.nft.chains()?.into_iter().filter_map(tagged).collect())
     }
 
     fn is_wired(&mut self, record: &Attachment) -> Result<bool, KernelError> {
-        let mut chains = Vec::new();
-        for chain in self.chains_of(&record.host_ifname)? {
-            chains.push((chain.name, chain.comment));
-        }
-        Ok(both_chains_bear(record, |name| {
-            let found = chains.iter().find(|(chain, _)| chain == name);
-            found.and_then(|(_, comment)| comment.clone())
-        }))
+        let chains = self.chains_of(&record.host_ifname)?;
+        let tags: HashMap<String, String> = chains.into_iter().filter_map(tagged).collect();
+        Ok(both_chains_bear(record, &tags))
     }
 }
 
+/// Name and comment of a base chain that has rules: one without was emptied by somebody else.
+fn tagged(chain: ChainInfo) -> Option<(String, String)> {
+    (chain.uses > 0).then_some((chain.name, chain.comment?))
+}
+
 /// Both chains are there and bear this attachment's tag.
-fn both_chains_bear(record: &Attachment, comment_of: impl Fn(&str) -> Option<String>) -> bool {
+fn both_chains_bear(record: &Attachment, tags: &HashMap<String, String>) -> bool {
     let tag = KeyTag::of(&record.key);
     [FROM_POD_PREFIX, TO_POD_PREFIX].iter().all(|prefix| {
-        comment_of(&format!("{prefix}{}", record.host_ifname)).as_deref() == Some(tag.as_str())
+        let chain = format!("{prefix}{}", record.host_ifname);
+        tags.get(&chain).is_some_and(|found| found == tag.as_str())
     })
 }

@@ -9,9 +9,11 @@
 //! and ethtool are written attribute by attribute.
 
 mod attributes;
+mod listener;
 mod socket;
 
 pub(crate) use attributes::{Attributes, Writer, find, read_str};
+pub(crate) use listener::Listener;
 pub(crate) use socket::{Answer, NetlinkError, Socket};
 
 /// Flags of a request (`linux/netlink.h`).

@@ -28,6 +28,8 @@ pub(crate) struct ChainInfo {
     pub(crate) name: String,
     pub(crate) handle: u64,
     pub(crate) comment: Option<String>,
+    /// Rules in it and jumps to it.
+    pub(crate) uses: u32,
 }
 
 /// An element of a set in the kernel.
@@ -281,6 +283,7 @@ fn read_chain(attributes: Attributes<'_>, table: &str) -> Option<ChainInfo> {
         name: attributes.text(uapi::chain::NAME)?.to_owned(),
         handle: attributes.be64(uapi::chain::HANDLE)?,
         comment: comment(attributes, uapi::chain::USERDATA),
+        uses: attributes.be32(uapi::chain::USES)?,
     })
 }
 

@@ -23,9 +23,11 @@ pub(crate) mod message {
     pub(crate) const GET_RULE: u16 = 7;
     pub(crate) const DELETE_RULE: u16 = 8;
     pub(crate) const NEW_SET: u16 = 9;
+    pub(crate) const DELETE_SET: u16 = 11;
     pub(crate) const NEW_ELEMENT: u16 = 12;
     pub(crate) const GET_ELEMENT: u16 = 13;
     pub(crate) const DELETE_ELEMENT: u16 = 14;
+    pub(crate) const NEW_GENERATION: u16 = 15;
     pub(crate) const GET_GENERATION: u16 = 16;
     pub(crate) const NEW_OBJECT: u16 = 18;
     pub(crate) const GET_OBJECT: u16 = 19;
@@ -42,6 +44,7 @@ pub(crate) mod chain {
     pub(crate) const NAME: u16 = 3;
     pub(crate) const HOOK: u16 = 4;
     pub(crate) const POLICY: u16 = 5;
+    pub(crate) const USES: u16 = 6;
     pub(crate) const TYPE: u16 = 7;
     pub(crate) const USERDATA: u16 = 12;
 
@@ -96,6 +99,8 @@ pub(crate) mod counter {
 
 pub(crate) mod generation {
     pub(crate) const ID: u16 = 1;
+    pub(crate) const PROCESS: u16 = 2;
+    pub(crate) const PROCESS_NAME: u16 = 3;
 }
 
 pub(crate) const LIST_ITEM: u16 = 1;

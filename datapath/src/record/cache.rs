@@ -5,9 +5,10 @@
 //! need not be opened. Memory is bounded by the records on disk. Files that could not be read are read each time.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{RecordError, RecordStore};
 use crate::attachment::Attachment;
@@ -39,7 +40,8 @@ impl Stamp {
 #[derive(Debug)]
 pub struct RecordCache {
     store: RecordStore,
-    known: HashMap<PathBuf, (Stamp, Attachment)>,
+    /// By path, as text: a path is slow to hash.
+    known: HashMap<OsString, (Stamp, Attachment)>,
 }
 
 impl RecordCache {
@@ -65,12 +67,12 @@ impl RecordCache {
         self.store.load_with(|path| {
             // The stamp first: what is replaced while it is read has another one next time.
             let stamp = Stamp::of(path);
-            let read = match known.remove(path) {
+            let read = match known.remove(path.as_os_str()) {
                 Some((then, record)) if Some(then) == stamp => Some(record),
                 _ => super::read_file(path)?,
             };
             if let (Some(stamp), Some(record)) = (stamp, &read) {
-                current.insert(path.to_owned(), (stamp, record.clone()));
+                current.insert(path.into(), (stamp, record.clone()));
             }
             Ok(read)
         })
@@ -126,7 +128,7 @@ mod tests {
         let mut cache = RecordCache::new(store);
         let path = cache.store().path_of(&record("net", "c1").key);
         assert_eq!(cache.load_all().0.len(), 1);
-        let (_, held) = cache.known.get_mut(&path).unwrap();
+        let (_, held) = cache.known.get_mut(path.as_os_str()).unwrap();
         held.host_ifindex = 99;
         assert_eq!(cache.load_all().0[0].host_ifindex, 99);
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use weir_datapath::kernel::AntiSpoof;
+use weir_datapath::kernel::{AntiSpoof, RuleWatch};
 use weir_datapath::policy::FailMode;
 use weir_datapath::record::RecordStore;
 
@@ -95,5 +95,60 @@ fn an_unreadable_record_keeps_its_chains() {
         assert_eq!(result.unreadable.len(), 1);
         assert!(!result.swept);
         assert!(kernel.wired_interface("vp11").unwrap().is_some());
+    });
+}
+
+#[test]
+fn chains_that_somebody_emptied_are_wired_again() {
+    in_node(|| {
+        let run = RunDir::new("emptied");
+        let store = run.store();
+        let (mut kernel, one, _) = two_pods(FailMode::Closed);
+        store.write(&one.attachment).unwrap();
+        kernel.attach(&one.attachment, AntiSpoof::On).unwrap();
+        let before = nft("list ruleset");
+        for emptied in [
+            "flush chain netdev weir from-vp11",
+            "flush table netdev weir",
+        ] {
+            nft(emptied);
+            assert_ne!(nft("list ruleset"), before, "{emptied}");
+            let mended = kernel.reconcile(&store, store.load_all()).unwrap();
+            assert_eq!(mended.rewired.len(), 1, "{emptied}: {mended:?}");
+            let rules = nft("list chain netdev weir from-vp11");
+            assert!(
+                rules.contains("goto spoofed") && rules.contains("goto hold_from"),
+                "{rules}"
+            );
+        }
+    });
+}
+
+#[test]
+fn removals_by_others_are_noticed_and_own_ones_are_not() {
+    in_node(|| {
+        let (mut kernel, mut one, _) = two_pods(FailMode::Open);
+        let mut watch = RuleWatch::open().unwrap();
+        assert!(!watch.removed().unwrap());
+        one.attachment.anti_spoof = false;
+        kernel.attach(&one.attachment, AntiSpoof::On).unwrap();
+        kernel.attach(&one.attachment, AntiSpoof::Off).unwrap();
+        assert!(kernel.detach(&one.attachment).unwrap());
+        kernel.renew_lease(Duration::from_millis(100)).unwrap();
+        assert!(!watch.removed().unwrap(), "own changes");
+        nft("add table netdev other; delete table netdev other");
+        assert!(!watch.removed().unwrap(), "another table");
+        for removal in [
+            "delete chain netdev weir from-vp11",
+            "flush chain netdev weir from_open",
+            "flush ruleset",
+        ] {
+            kernel.ensure_node().unwrap();
+            kernel.attach(&one.attachment, AntiSpoof::On).unwrap();
+            assert!(!watch.removed().unwrap());
+            nft(removal);
+            assert!(watch.removed().unwrap(), "{removal}");
+            assert!(!watch.removed().unwrap(), "told once");
+        }
     });
 }

@@ -181,89 +181,44 @@ mod tests {
 
     #[test]
     fn settings_add_to_what_was_wired_and_loosen_only_where_they_say_so() {
-        use Mode::{Detect, Prevent};
-        let sets = "ruleSets: {web: [], db: []}\n";
-        // Wired mode and sets, the settings, what holds.
-        let cases: [(Mode, &[&str], &str, Mode, &[&str]); 12] = [
-            (Prevent, &[], "", Prevent, &["default"]),
-            (Detect, &["web"], "", Detect, &["web"]),
-            (
-                Detect,
-                &[],
-                "policies: [{mode: prevent}]",
-                Prevent,
-                &["default"],
-            ),
-            (
-                Prevent,
-                &[],
-                "policies: [{mode: prevent}]",
-                Prevent,
-                &["default"],
-            ),
-            (
-                Prevent,
-                &[],
-                "policies: [{mode: detect}]",
-                Prevent,
-                &["default"],
-            ),
-            (
-                Prevent,
-                &[],
-                "policies: [{mode: detect, loosen: true}]",
-                Detect,
-                &["default"],
-            ),
-            (
-                Prevent,
-                &["web"],
-                "policies: [{ruleSets: [db]}]",
-                Prevent,
-                &["db", "web"],
-            ),
-            (
-                Prevent,
-                &[],
-                "policies: [{ruleSets: [web]}]",
-                Prevent,
-                &["default", "web"],
-            ),
-            (
-                Prevent,
-                &["web"],
-                "policies: [{ruleSets: [db], loosen: true}]",
-                Prevent,
-                &["db"],
-            ),
-            (
-                Detect,
-                &["web"],
-                "policies: [{loosen: true}]",
-                Detect,
-                &["web"],
-            ),
-            (Prevent, &["web"], "mode: detect", Detect, &["web"]),
-            (
-                Detect,
-                &[],
-                "mode: detect\npolicies: [{mode: prevent}]",
-                Detect,
-                &["default"],
-            ),
-        ];
-        for (mode, names, yaml, expected, expected_names) in cases {
+        // Wired mode and rule sets; the settings; what holds.
+        let table = "
+            prevent         |                                           | prevent default
+            detect web      |                                           | detect web
+            detect          | policies: [{mode: prevent}]               | prevent default
+            prevent         | policies: [{mode: prevent}]               | prevent default
+            prevent         | policies: [{mode: detect}]                | prevent default
+            prevent         | policies: [{mode: detect, loosen: true}]  | detect default
+            prevent web     | policies: [{ruleSets: [db]}]              | prevent db web
+            prevent         | policies: [{ruleSets: [web]}]             | prevent default web
+            prevent web     | policies: [{ruleSets: [db], loosen: true}] | prevent db
+            prevent web     | policies: [{ruleSets: [], loosen: true}]  | prevent default
+            detect web      | policies: [{loosen: true}]                | detect web
+            prevent web     | mode: detect                              | detect web
+            detect          | {mode: detect, policies: [{mode: prevent}]} | detect default";
+        for line in table.lines().skip(1) {
+            let mut cells = line.split('|').map(str::trim);
+            let mut cell = || cells.next().unwrap();
+            let (wired, yaml, expected) = (cell(), cell(), cell());
+            let mut settings = settings(if yaml.is_empty() { "{}" } else { yaml });
+            for name in ["web", "db"] {
+                settings.rule_sets.insert(name.to_owned(), Vec::new());
+            }
             let mut pod = attachment(7, "10.0.0.1");
-            pod.policy.mode = mode;
-            pod.policy.rule_sets = names.iter().map(|&name| name.to_owned()).collect();
-            let found = effective(&pod, &settings(&format!("{sets}{yaml}")));
-            let context = format!("{mode:?} {names:?} under {yaml:?}");
-            assert_eq!(found.mode, expected, "{context}");
-            assert!(
-                found.rule_sets.iter().eq(expected_names),
-                "{context}: {found:?}"
-            );
+            (pod.policy.mode, pod.policy.rule_sets) = mode_and_sets(wired);
+            let found = effective(&pod, &settings);
+            let sets: Vec<String> = found.rule_sets.into_iter().collect();
+            assert_eq!((found.mode, sets), mode_and_sets(expected), "{line}");
         }
+    }
+
+    fn mode_and_sets(text: &str) -> (Mode, Vec<String>) {
+        let mut words = text.split_whitespace();
+        let mode = match words.next() {
+            Some("detect") => Mode::Detect,
+            _ => Mode::Prevent,
+        };
+        (mode, words.map(str::to_owned).collect())
     }
 
     #[test]

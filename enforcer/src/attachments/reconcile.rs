@@ -83,12 +83,17 @@ fn describe(record: &Attachment) -> String {
 }
 
 /// The records whose devices exist, and what could not be read. A record that a lost DEL left must not
-/// claim the index or address of a later pod.
+/// claim the index or address of a later pod. The kernel is not asked about what is `known` to be live.
 #[must_use]
-pub fn live_records(records: &mut RecordCache) -> (Vec<Attachment>, Vec<RecordError>) {
+pub fn live_records(
+    records: &mut RecordCache,
+    known: impl Fn(&Attachment) -> bool,
+) -> (Vec<Attachment>, Vec<RecordError>) {
     let (mut records, errors) = records.load_all();
     records.retain(|record| {
-        if_nametoindex(record.host_ifname.as_str()).is_ok_and(|index| index == record.host_ifindex)
+        known(record)
+            || if_nametoindex(record.host_ifname.as_str())
+                .is_ok_and(|index| index == record.host_ifindex)
     });
     (records, errors)
 }

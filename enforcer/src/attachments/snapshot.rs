@@ -100,6 +100,13 @@ impl Snapshot {
         own.eq(records)
     }
 
+    /// Whether this very record is among those it is made from.
+    #[must_use]
+    pub fn holds(&self, record: &Attachment) -> bool {
+        self.entry(self.by_ifindex.get(&record.host_ifindex))
+            .is_some_and(|entry| entry.attachment == *record)
+    }
+
     /// The attachments.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

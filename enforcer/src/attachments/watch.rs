@@ -1,6 +1,6 @@
-//! Says when attachments may have changed: records in their directory, links in the kernel.
+//! Says when attachments may have changed: records in their directory, links and rules in the kernel.
 //!
-//! Both sources only wake the service up; what has changed it finds by reading. A lost event is made up
+//! The sources only wake the service up; what has changed it finds by reading. A lost event is made up
 //! for by the periodic sweep.
 
 use std::path::Path;
@@ -12,6 +12,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use notify::{RecursiveMode, Watcher as _};
 use rtnetlink::MulticastGroup;
 use tokio::sync::Notify;
+use weir_datapath::kernel::{KernelError, RuleWatch};
 
 /// Why changes cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub enum WatchError {
     /// Links.
     #[error("cannot watch for deleted interfaces: {0}")]
     Links(std::io::Error),
+    /// Rules.
+    #[error("cannot watch for removed rules: {0}")]
+    Rules(#[from] KernelError),
+    /// No thread to watch in.
+    #[error("cannot start the thread that watches for removed rules: {0}")]
+    RulesThread(std::io::Error),
 }
 
 /// Notices changes of the records as long as it lives.
@@ -97,6 +104,28 @@ pub fn watch_links(gone: Arc<Notify>) -> Result<(), WatchError> {
         }
         log::warn!("the kernel tells of no deleted interfaces any more: the sweep finds them");
     });
+    Ok(())
+}
+
+/// Starts a thread that notifies `removed` when others than the calling thread and the plugin took away rules of
+/// weir's. It lives as long as the process; the network namespace is the calling thread's.
+///
+/// # Errors
+///
+/// When the kernel refuses the socket, or there is no thread.
+pub fn watch_rules(removed: Arc<Notify>) -> Result<(), WatchError> {
+    let mut watch = RuleWatch::open()?;
+    let wait = move || {
+        let error = loop {
+            match watch.wait_removed() {
+                Ok(()) => removed.notify_one(),
+                Err(error) => break error,
+            }
+        };
+        log::warn!("the kernel tells of no removed rules any more ({error}): the sweep finds them");
+    };
+    let thread = std::thread::Builder::new().name("weir-rules".to_owned());
+    thread.spawn(wait).map_err(WatchError::RulesThread)?;
     Ok(())
 }
 

@@ -52,6 +52,7 @@ pub struct Service {
     writer: std::thread::JoinHandle<()>,
     records_changed: Arc<Notify>,
     link_gone: Arc<Notify>,
+    rules_removed: Arc<Notify>,
     worker_ended: mpsc::UnboundedReceiver<WorkerError>,
     record_watch: RecordWatch,
     _lock: lock::NodeLock,

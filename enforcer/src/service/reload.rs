@@ -87,7 +87,7 @@ impl Service {
         let data = self.data.clone();
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
-            let (records, _) = live_records(&mut RecordCache::new(store));
+            let (records, _) = live_records(&mut RecordCache::new(store), |_| false);
             prepare(settings, records, &node_name, &data)
         });
         *job = Some(Job {

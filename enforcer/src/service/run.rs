@@ -25,6 +25,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How long to wait for more interfaces to go before sweeping.
 const SWEEP_DELAY: Duration = Duration::from_millis(20);
 
+/// Least time between two repairs of rules that somebody removes.
+const MEND_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long to wait for more changes of the records before reading them.
 const SETTLE: Duration = Duration::from_millis(2);
 
@@ -33,6 +36,15 @@ const IN_FLIGHT: Duration = Duration::from_millis(20);
 
 /// How long to wait for the first lease before readiness is told to be late.
 const READY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Which interfaces need not be looked for in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// Those that are served: a deleted one is told of, and a sweep follows.
+    Served,
+    /// None.
+    Nothing,
+}
 
 impl Service {
     /// Serves until a signal or a failure.
@@ -52,6 +64,10 @@ impl Service {
         self.tell_ready().await;
         let records_changed = std::sync::Arc::clone(&self.records_changed);
         let link_gone = std::sync::Arc::clone(&self.link_gone);
+        // When to read the records, once some have changed.
+        let mut due: Option<Instant> = None;
+        let rules_removed = std::sync::Arc::clone(&self.rules_removed);
+        let mut mended = Instant::now();
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
@@ -60,17 +76,29 @@ impl Service {
                 Some(error) = self.worker_ended.recv() => return Err(error.into()),
                 () = control.accept(&ask) => {}
                 Some(Asked { command, reply }) = asked.recv() => {
+                    if command == Command::Attached {
+                        due = None;
+                    }
                     self.answer(command, reply, &mut job).await;
                 }
-                () = records_changed.notified() => {
-                    sleep(SETTLE).await;
-                    self.take_records(&mut job);
+                () = records_changed.notified() => due = due.or(Some(Instant::now() + SETTLE)),
+                () = wait_until(due) => {
+                    due = None;
+                    self.take_records(Known::Served, &mut job);
                 }
                 () = link_gone.notified() => {
                     self.check_devices()?;
                     // Pods end in droves: one sweep for all that end together.
                     sleep(SWEEP_DELAY).await;
                     self.sweep(&mut job);
+                }
+                () = rules_removed.notified() => {
+                    // At once, as fail-closed pods are open meanwhile; but whoever removes them again and again
+                    // must not keep the service busy.
+                    sleep((mended + MEND_PAUSE).saturating_duration_since(Instant::now())).await;
+                    self.check_devices()?;
+                    self.sweep(&mut job);
+                    mended = Instant::now();
                 }
                 _ = sweep.tick() => {
                     self.check_devices()?;
@@ -109,7 +137,7 @@ impl Service {
         let answer = match command {
             Command::Ping => json!({"ok": true}),
             Command::Attached => {
-                self.take_records(job);
+                self.take_records(Known::Served, job);
                 json!({"ok": true})
             }
             Command::Status => self.status().await,
@@ -120,10 +148,12 @@ impl Service {
     }
 
     /// Reads the records again. The view changes at once unless rules have to be compiled for it.
-    pub(super) fn take_records(&mut self, job: &mut Option<Job>) {
-        let (records, errors) = live_records(&mut self.records);
+    fn take_records(&mut self, known: Known, job: &mut Option<Job>) {
+        let view = self.view.load_full();
+        let (records, errors) = live_records(&mut self.records, |record| {
+            known == Known::Served && view.attachments.holds(record)
+        });
         self.note_record_problems(&errors);
-        let view = self.view.load();
         if view.attachments.is_of(&records) {
             return;
         }
@@ -167,7 +197,7 @@ impl Service {
             log::warn!("sweep: {error}");
         }
         self.renew_record_watch();
-        self.take_records(job);
+        self.take_records(Known::Nothing, job);
     }
 
     /// The directory of the records may have been removed and made anew, which ends the watch.
@@ -196,6 +226,14 @@ impl Service {
         // With the workers gone their sinks are, which ends the writer behind the last event.
         let _ = self.writer.join();
         self.data.save_or_log();
+    }
+}
+
+/// Waits until then, for ever where nothing is due.
+async fn wait_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep(due.saturating_duration_since(Instant::now())).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -15,7 +15,7 @@ use weir_engine::pipeline::EngineConfig;
 use super::{Service, lock, node};
 use crate::attachments::reconcile::{Reconciler, live_records};
 use crate::attachments::snapshot::Snapshot;
-use crate::attachments::watch::{RecordWatch, WatchError, watch_links};
+use crate::attachments::watch::{RecordWatch, WatchError, watch_links, watch_rules};
 use crate::cli::EnforceArgs;
 use crate::data::DataSets;
 use crate::events::queue::{self, EventSink};
@@ -80,7 +80,7 @@ impl Service {
         let store = RecordStore::new(&settings.run_dir);
         store.create_directory()?;
         let mut cache = RecordCache::new(store.clone());
-        let (records, record_errors) = live_records(&mut cache);
+        let (records, record_errors) = live_records(&mut cache, |_| false);
         let (view, loaded) = first_view(records, &settings, &node_name)?;
         let mut kernel = Kernel::open()?;
         let devices = kernel.ensure_node()?;
@@ -101,8 +101,10 @@ impl Service {
             start_pool(&settings, devices.capture_enforcer_end, &view, sinks)?;
         let records_changed = Arc::new(Notify::new());
         let link_gone = Arc::new(Notify::new());
+        let rules_removed = Arc::new(Notify::new());
         let record_watch = RecordWatch::start(&store.directory(), Arc::clone(&records_changed))?;
         watch_links(Arc::clone(&link_gone))?;
+        watch_rules(Arc::clone(&rules_removed))?;
         let lease = Lease::start(Kernel::open()?, pool.pulses().to_vec());
         let mut service = Self {
             args,
@@ -123,6 +125,7 @@ impl Service {
             writer,
             records_changed,
             link_gone,
+            rules_removed,
             worker_ended,
             record_watch,
             settings,

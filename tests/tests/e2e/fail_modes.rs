@@ -104,6 +104,45 @@ fn closed_pods_pass_nothing_while_the_enforcer_hangs() -> Result<()> {
     inspected_again(&lab)
 }
 
+/// The enforcer compares kernel and records every five seconds anyway: so long is too long.
+#[test]
+fn rules_that_somebody_flushes_are_back_at_once() -> Result<()> {
+    const SOON: Duration = Duration::from_secs(1);
+    let lab = lab("flush", "closed")?;
+    let service = Collector::start(&lab.b.ns, lab.b.at(Family::V4, 80)?, Answer::Echo)?;
+    for flush in [
+        "flush ruleset",
+        "delete table netdev weir",
+        "flush table netdev weir",
+    ] {
+        let before = table(&lab.node)?;
+        lab.node.ns.nft(flush)?;
+        poll::until_within(&format!("the rules after {flush}"), SOON, || {
+            Ok((table(&lab.node)? == before).then_some(()))
+        })?;
+        // Closed: without a lease nothing passes, so this is inspected.
+        let mut stream = poll::until_within("the lease", SOON, || {
+            Ok(lab.a.ns.connect(lab.b.at(Family::V4, 80)?).ok())
+        })?;
+        echo(&mut stream, b"benign")?;
+        stream.write_all(ATTACK)?;
+        lab.enforcer.eve.wait_alerts(ATTACK_SID, 1)?;
+        ensure!(!service.saw(ATTACK), "after {flush}");
+    }
+    let mended = lab.enforcer.status()?.counter("attachments.rewired")?;
+    ensure!(mended >= 6, "{mended} attachments were wired again");
+    inspected_again(&lab)
+}
+
+/// weir's table without what changes by itself, line by line in any order.
+fn table(node: &Node) -> Result<Vec<String>> {
+    let listing = node.ns.sh("nft -s list table netdev weir || true")?;
+    let lasting = |line: &&str| !line.contains("elements") && !line.contains("expires");
+    let mut lines: Vec<String> = listing.lines().filter(lasting).map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines)
+}
+
 #[test]
 fn pods_wired_before_any_enforcer_obey_their_fail_mode_from_the_first_packet() -> Result<()> {
     for (mode, passes) in [("open", true), ("closed", false)] {

@@ -97,7 +97,9 @@ fn interleaved(measure: Measure, sides: &[Side; 2]) -> Result<Latencies> {
 fn one(network: &Network) -> Result<f64> {
     let id = unique("add");
     let ns = Netns::create(&id)?;
-    ns.sysctl("net.ipv6.conf.default.accept_dad", "0")?;
+    for scope in ["all", "default"] {
+        ns.sysctl(&format!("net.ipv6.conf.{scope}.accept_dad"), "0")?;
+    }
     let attach = Attach::pod(&id, ns.path(), "add", "default");
     let start = Instant::now();
     network.add(&attach)?;
