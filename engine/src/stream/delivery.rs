@@ -4,6 +4,7 @@ use crate::counters::StreamCounters;
 use crate::detect::StreamView;
 use crate::event::FlowDirection;
 
+use super::closing::Stage;
 use super::half::Half;
 use super::pool::BufferPool;
 use super::reassembly::{Full, Space, Stored};
@@ -74,6 +75,7 @@ impl Tcp {
         report: (&mut StreamEvents, &mut StreamCounters),
     ) -> Delivery {
         let (events, counters) = report;
+        let stage = self.stage(direction);
         let (me, peer) = self.halves_mut(direction);
         let at = me.offset(segment.start);
         let end = at + segment.length;
@@ -94,8 +96,15 @@ impl Tcp {
             Ok(stored) => stored,
             Err(full) => return full.into(),
         };
-        note(me, segment, (at, acked), stored, (events, counters));
+        note(
+            me,
+            segment,
+            (at, acked),
+            (stored, stage),
+            (events, counters),
+        );
         me.take_end(at, segment);
+        self.note_close(direction);
         if unverified {
             events.insert(StreamEvent::BeforeBase);
             counters.unverified += 1;
@@ -293,7 +302,7 @@ fn note(
     me: &Half,
     segment: &Segment,
     (at, acked): (i64, i64),
-    stored: Stored,
+    (stored, stage): (Stored, Stage),
     (events, counters): (&mut StreamEvents, &mut StreamCounters),
 ) {
     let end = at + segment.length;
@@ -308,7 +317,7 @@ fn note(
     }
     counters.retransmitted += 1;
     if end <= acked {
-        events.insert(StreamEvent::BeforeLastAck);
+        events.insert(stage.before_last_ack());
         events.insert(StreamEvent::SpuriousRetransmission);
     } else if end <= me.data.next() {
         events.insert(StreamEvent::Retransmission);

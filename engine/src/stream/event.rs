@@ -38,6 +38,8 @@ stream_events! {
     SynAckResendDifferentAck = "3whs_synack_resend_with_different_ack";
     /// A second SYN-ACK with another sequence number.
     SynAckResendDifferentSequence = "3whs_synack_resend_with_diff_seq";
+    /// A SYN-ACK from the client behind the server's.
+    SynAckToServer = "3whs_synack_toserver_on_syn_recv";
     /// A SYN-ACK that acknowledges no SYN that was sent.
     SynAckWrongAck = "3whs_synack_with_wrong_ack";
     /// More different SYN-ACKs than are followed.
@@ -58,6 +60,10 @@ stream_events! {
     SplitSynAckWrongAck = "4whs_synack_with_wrong_ack";
     /// Split handshake: the SYN-ACK has another sequence number than the client's SYN.
     SplitSynAckWrongSyn = "4whs_synack_with_wrong_syn";
+    /// Split handshake: another sequence number than the SYN said.
+    SplitWrongSequence = "4whs_wrong_seq";
+    /// Split handshake: an acknowledgement of something else than the SYN.
+    SplitInvalidAck = "4whs_invalid_ack";
     /// A segment outside of the receiver's window.
     OutOfWindow = "est_packet_out_of_window";
     /// A retransmission of what was acknowledged.
@@ -77,15 +83,41 @@ stream_events! {
     /// A SYN-ACK from the client, after the handshake.
     SynAckToServerEstablished = "est_synack_toserver";
     /// An acknowledgement of what was never sent, in an established flow.
-    InvalidAckEstablished = "est_invalid_ack";
-    /// An acknowledgement of what was never sent, while the flow closes.
-    InvalidAckClosing = "fin_invalid_ack";
+    EstablishedInvalidAck = "est_invalid_ack";
+    /// The same with the first FIN.
+    FinInvalidAck = "fin_invalid_ack";
     /// A FIN outside of the receiver's window.
     FinOutOfWindow = "fin_out_of_window";
     /// A FIN and no flow to which it could belong.
     FinNoSession = "fin_but_no_session";
-    /// Data or a FIN behind an acknowledged FIN.
-    DataBehindFin = "fin2_fin_wrong_seq";
+    /// Out of place, and its receiver has closed, which nobody acknowledged.
+    FinWait1WrongSequence = "fin1_ack_wrong_seq";
+    /// The same with a FIN.
+    FinWait1FinWrongSequence = "fin1_fin_wrong_seq";
+    /// An acknowledgement of what was never sent, to one that has closed, which nobody acknowledged.
+    FinWait1InvalidAck = "fin1_invalid_ack";
+    /// Out of place, and its receiver has closed, which was acknowledged.
+    FinWait2WrongSequence = "fin2_ack_wrong_seq";
+    /// The same with a FIN.
+    FinWait2FinWrongSequence = "fin2_fin_wrong_seq";
+    /// An acknowledgement of what was never sent, to one that has closed, which was acknowledged.
+    FinWait2InvalidAck = "fin2_invalid_ack";
+    /// Out of place (also behind the FIN), and its sender has closed.
+    CloseWaitOutOfWindow = "closewait_ack_out_of_window";
+    /// The same with a FIN.
+    CloseWaitFinOutOfWindow = "closewait_fin_out_of_window";
+    /// An acknowledgement of what was never sent, by one that has closed.
+    CloseWaitInvalidAck = "closewait_invalid_ack";
+    /// A retransmission of what was acknowledged, by one that has closed.
+    CloseWaitBeforeLastAck = "closewait_pkt_before_last_ack";
+    /// Out of place, and both have closed at once.
+    ClosingWrongSequence = "closing_ack_wrong_seq";
+    /// An acknowledgement of what was never sent, and both have closed at once.
+    ClosingInvalidAck = "closing_invalid_ack";
+    /// Out of place, and its receiver has closed in answer.
+    LastAckWrongSequence = "lastack_ack_wrong_seq";
+    /// An acknowledgement of what was never sent, to one that has closed in answer.
+    LastAckInvalidAck = "lastack_invalid_ack";
     /// FIN and SYN in one segment.
     FinSyn = "fin_syn";
     /// A RST and no flow to which it could belong.
@@ -98,9 +130,9 @@ stream_events! {
     /// A SYN while the flow closes.
     SynResendClosing = "shutdown_syn_resend";
     /// An acknowledgement of what was never sent, behind the end of the flow.
-    InvalidAckTimeWait = "timewait_invalid_ack";
+    TimeWaitInvalidAck = "timewait_invalid_ack";
     /// A segment behind the end of the flow whose sequence number is not of it.
-    WrongSequenceTimeWait = "timewait_ack_wrong_seq";
+    TimeWaitWrongSequence = "timewait_ack_wrong_seq";
     /// An acknowledgement of what was never sent; comes with the event of the state.
     InvalidAck = "pkt_invalid_ack";
     /// An acknowledgement number without the ACK flag.

@@ -40,6 +40,8 @@ pub(crate) struct Half {
     candidates: [Option<SeqNumber>; CANDIDATES],
     /// Its SYN was acknowledged.
     pub(crate) syn_acked: bool,
+    /// It began with a SYN-ACK.
+    pub(crate) answered: bool,
     /// Window field of its SYN, unscaled.
     syn_window: u16,
     /// Shift of the windows that it advertises; `None` while unknown.
@@ -74,6 +76,7 @@ impl Half {
     pub(crate) fn begin(&mut self, syn: &Segment, at: Timestamp) {
         self.origin = Origin::Syn;
         self.zero = Some(syn.start);
+        self.answered = syn.ack.is_some();
         self.candidates[0] = Some(syn.start);
         self.adopt_options(syn, at);
     }

@@ -11,6 +11,7 @@
 //! - `reassembly`: one direction's bytes;
 //! - `pool`: their memory, bounded by [`StreamLimits`].
 
+mod closing;
 mod delivery;
 mod event;
 mod half;

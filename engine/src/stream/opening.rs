@@ -45,6 +45,9 @@ impl Tcp {
             }
             me.begin(syn, arrival.at);
             me.note_syn(syn);
+            let (me, peer) = self.halves_mut(direction);
+            peer.permit(me.syn_window());
+            me.permit(peer.syn_window());
             return syn_data(syn);
         }
         me.note_syn(syn);
@@ -127,6 +130,14 @@ impl Tcp {
         let (me, peer) = self.halves_mut(direction);
         if split && peer.origin != Origin::Syn {
             return Admission::Refused(StreamEvent::SynAckWrongDirection);
+        }
+        if split && peer.answered {
+            events.insert(StreamEvent::SynAckToServer);
+            return if segment.length > 0 {
+                Admission::Refused(StreamEvent::SynAckToServer)
+            } else {
+                Admission::NoEffect
+            };
         }
         if let Some(ack) = segment.ack
             && !peer.settle(ack)
@@ -220,15 +231,23 @@ impl Tcp {
         }
         let (me, peer) = self.halves_mut(direction);
         let start = me.offset(segment.start);
+        let split = me.origin == Origin::Syn
+            && peer.origin == Origin::Syn
+            && !me.answered
+            && !peer.answered;
         if !peer.settle(ack) {
-            return Admission::Refused(if start == 0 {
-                StreamEvent::HandshakeWrongAckEvasion
-            } else {
-                StreamEvent::HandshakeWrongSequenceWrongAck
+            return Admission::Refused(match (split, start) {
+                (true, _) => StreamEvent::SplitInvalidAck,
+                (false, 0) => StreamEvent::HandshakeWrongAckEvasion,
+                (false, _) => StreamEvent::HandshakeWrongSequenceWrongAck,
             });
         }
         if !me.in_window(start) {
-            return Admission::Refused(StreamEvent::OutOfWindow);
+            return Admission::Refused(if split {
+                StreamEvent::SplitWrongSequence
+            } else {
+                StreamEvent::OutOfWindow
+            });
         }
         let fast_open = peer.end > 0 && peer.offset(ack) > 0;
         let answered = me.syn_acked || peer.origin != Origin::Syn;

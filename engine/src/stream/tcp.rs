@@ -68,6 +68,8 @@ pub struct Tcp {
     /// A SYN that may open a new connection, once it is answered.
     pub(super) pending: Option<(FlowDirection, SeqNumber)>,
     pub(super) handshake_seen: bool,
+    /// Who sent the first FIN.
+    pub(super) first_to_close: Option<FlowDirection>,
     flags: [u8; 2],
     epoch: u32,
 }
@@ -267,20 +269,16 @@ impl Tcp {
             }
             return Admission::NoEffect;
         }
-        self.revive(segment, arrival.direction, events);
+        self.revive(arrival.direction, events);
         self.update(segment, arrival, events);
         Admission::Taken
     }
 
-    /// A flow that speaks on behind a RST was not ended by it. Bytes of the other side may have been under way;
-    /// only the side that reset it itself shows by going on that somebody else did.
-    fn revive(&mut self, segment: &Segment, direction: FlowDirection, events: &mut StreamEvents) {
-        if let Some(reset_by) = self.reset
-            && (segment.length > 0 || reset_by == direction)
-        {
-            if reset_by == direction {
-                events.insert(StreamEvent::RstInjected);
-            }
+    /// A side that speaks on behind its own RST did not send it. The other's segments may have been on
+    /// their way.
+    fn revive(&mut self, direction: FlowDirection, events: &mut StreamEvents) {
+        if self.reset == Some(direction) {
+            events.insert(StreamEvent::RstInjected);
             self.reset = None;
         }
     }
@@ -312,18 +310,14 @@ impl Tcp {
         let start = me.offset(segment.start);
         let fin = segment.has(flags::FIN);
         if !me.in_window(start) {
-            return Some(if fin {
-                StreamEvent::FinOutOfWindow
-            } else {
-                StreamEvent::OutOfWindow
-            });
+            return Some(self.stage(direction).misplaced(fin));
         }
         let end = start + segment.length;
         let behind_fin = me.fin_acked
             && me
                 .fin
                 .is_some_and(|at| end > at && segment.length > 0 || fin && end != at);
-        behind_fin.then_some(StreamEvent::DataBehindFin)
+        behind_fin.then(|| self.stage(direction).misplaced(fin))
     }
 
     /// Whether it acknowledges what its receiver has not sent.
@@ -339,12 +333,7 @@ impl Tcp {
             return None;
         }
         events.insert(StreamEvent::InvalidAck);
-        let closing = self.halves.iter().any(|half| half.fin.is_some());
-        Some(match self.phase() {
-            Phase::Closed => StreamEvent::InvalidAckTimeWait,
-            _ if closing => StreamEvent::InvalidAckClosing,
-            _ => StreamEvent::InvalidAckEstablished,
-        })
+        Some(self.stage(direction).invalid_ack(segment.has(flags::FIN)))
     }
 
     fn is_old(&self, segment: &Segment, arrival: &Arrival) -> bool {

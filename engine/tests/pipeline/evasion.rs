@@ -268,7 +268,7 @@ fn data_behind_an_acknowledged_fin_is_refused() {
     world.send(server().ack(1)).passes(&[]);
     world
         .send(client().at(1).data(b"behind"))
-        .refused("stream.fin2_fin_wrong_seq", &[]);
+        .refused("stream.closewait_ack_out_of_window", &[]);
 }
 
 #[test]

@@ -124,8 +124,25 @@ fn event(name: &str, prefix: &str, value: &str) -> Result<PacketTest, String> {
     let stream = || StreamEvent::ALL.iter().map(|event| event.name());
     match decode.or_else(|| stream().find(|known| *known == full)) {
         Some(known) => Ok(PacketTest::Event(known.into())),
-        None => Err(format!("no event of the name `{full}` is ever raised")),
+        None => Err(match impossible(&full) {
+            Some(why) => format!("the event `{full}` is never raised: {why}"),
+            None => format!("no event of the name `{full}` is ever raised"),
+        }),
     }
+}
+
+/// Events that the language knows and that cannot happen here.
+fn impossible(event: &str) -> Option<&'static str> {
+    Some(match event {
+        "stream.wrong_thread" => "packets are steered to the worker of their flow",
+        "stream.reassembly_depth_reached" => "reassembly has no depth limit",
+        "stream.reassembly_urgent_oob_limit_reached" => {
+            "urgent data is read in line or dropped, whatever its amount"
+        }
+        "decoder.afpacket.trunc_pkt" => "frames are taken whole or not at all",
+        "decoder.ipv6.exthdr_dupl_eh" => "what an ESP header covers is encrypted and not read",
+        _ => return None,
+    })
 }
 
 /// `tos` writes hexadecimal as `x12`.
