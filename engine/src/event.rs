@@ -97,6 +97,20 @@ pub struct Ends {
     pub icmp: Option<(u8, u8)>,
 }
 
+impl Ends {
+    /// The same, seen from the other side.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            source_port: self.destination_port,
+            destination: self.source,
+            destination_port: self.source_port,
+            ..self
+        }
+    }
+}
+
 /// Direction within a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlowDirection {

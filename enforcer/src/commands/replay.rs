@@ -5,15 +5,16 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use weir_engine::event::{Alert, Anomaly, Drop, FlowEnd, Output, TransactionRecord};
+use weir_engine::event::{Alert, Anomaly, Drop, FileRecord, FlowEnd, Output, TransactionRecord};
 use weir_engine::frame::FrameMeta;
 
 use crate::data::DataSets;
 use crate::events::eve::EveFormatter;
+use crate::events::file_store::{FileStore, StoredFile};
 use crate::events::pods::NoPods;
 use crate::replay::{self, ReplayArgs};
 use crate::rules;
-use crate::settings::{Datasets, Eve, EventType, Settings};
+use crate::settings::{Datasets, Eve, Settings};
 
 /// Replays captures. The exit code is 1 when one could not be read at all.
 ///
@@ -41,7 +42,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     for finding in &loaded.report.thresholds {
         log::warn!("not applied: {finding}");
     }
-    let mut output = EveOutput::open(&args.eve, &args.events)?;
+    let mut output = EveOutput::open(args)?;
     let summary = replay::run(args, loaded.sets, &mut output)
         .context("check --exception-policy and its kin")?;
     output
@@ -69,11 +70,13 @@ struct EveOutput {
     formatter: EveFormatter,
     line: Vec<u8>,
     target: Box<dyn Write>,
+    files: FileStore,
     result: io::Result<()>,
 }
 
 impl EveOutput {
-    fn open(path: &str, types: &[EventType]) -> anyhow::Result<Self> {
+    fn open(args: &ReplayArgs) -> anyhow::Result<Self> {
+        let path = args.eve.as_str();
         let target: Box<dyn Write> = if path == "-" {
             Box::new(BufWriter::new(io::stdout().lock()))
         } else {
@@ -83,16 +86,18 @@ impl EveOutput {
         };
         Ok(Self {
             formatter: EveFormatter::new(&Eve {
-                types: types.to_vec(),
+                types: args.events.clone(),
                 ..Eve::default()
             }),
             line: Vec::new(),
             target,
+            files: FileStore::start(&args.files())?,
             result: Ok(()),
         })
     }
 
     fn finish(mut self) -> io::Result<()> {
+        self.files.finish();
         self.result.and_then(|()| self.target.flush())
     }
 
@@ -124,6 +129,18 @@ impl Output for EveOutput {
 
     fn anomaly(&mut self, anomaly: &Anomaly<'_>) {
         self.write(|eve, line| eve.anomaly(anomaly, &NoPods, line));
+    }
+
+    fn file(&mut self, record: &FileRecord<'_>) {
+        let wanted = record.store && self.files.sink.is_on();
+        let kept = record.file.kept().filter(|_| wanted);
+        let stored = kept.is_some();
+        self.write(|eve, line| eve.file(record, stored, &NoPods, line));
+        if let Some((bytes, _)) = kept {
+            let file = StoredFile::new(&self.formatter, record, bytes, &NoPods);
+            // A replay waits for its files: no frame waits for it.
+            self.files.sink.store_waiting(file);
+        }
     }
 
     fn release(&mut self, _: &[u8], _: &FrameMeta) {}

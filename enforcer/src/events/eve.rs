@@ -3,9 +3,13 @@
 //! Writes into a buffer that the caller keeps, so that nothing is allocated once it has grown. The
 //! payload that an alert shows is cut at [`MAX_PAYLOAD`].
 
+mod file;
+
 use weir_engine::app_layer::{Fields, Transaction};
-use weir_engine::event::{Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, TransactionRecord};
-use weir_engine::frame::{AttachmentId, FrameMeta, WireDirection};
+use weir_engine::event::{
+    Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, FlowSummary, TransactionRecord,
+};
+use weir_engine::frame::{AttachmentId, FrameMeta, Timestamp, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
@@ -27,6 +31,7 @@ pub struct EveFormatter {
     drops: bool,
     flows: bool,
     anomalies: bool,
+    files: bool,
     /// Application protocols whose transactions are written.
     protocols: Vec<&'static str>,
     /// Anything is written.
@@ -44,6 +49,7 @@ impl EveFormatter {
             drops: settings.writes(EventType::Drop),
             flows: settings.writes(EventType::Flow),
             anomalies: settings.writes(EventType::Anomaly),
+            files: settings.writes(EventType::Files),
             protocols: settings.protocols().collect(),
             on: settings.to != EveTarget::Off,
             payload: settings.payload,
@@ -166,17 +172,7 @@ impl EveFormatter {
             return false;
         }
         let flow = &end.flow;
-        let header = Header {
-            timestamp: EveTime(end.at),
-            flow_id: Some(flow.id),
-            pcap_cnt: 0,
-            in_iface: interface(end.attachments, pods),
-            event_type: "flow",
-            vlan: [0; 3],
-            ends: Some(flow.ends.into()),
-            src_pod: pods.by_address(flow.ends.source),
-            dest_pod: pods.by_address(flow.ends.destination),
-        };
+        let header = flow_header(("flow", end.at), flow, end.attachments, pods);
         write_line(
             &FlowRecord {
                 header,
@@ -216,20 +212,9 @@ impl EveFormatter {
         if !wanted {
             return false;
         }
-        let flow = &record.flow;
-        let header = Header {
-            timestamp: EveTime(record.at),
-            flow_id: Some(flow.id),
-            pcap_cnt: 0,
-            in_iface: interface(record.attachments, pods),
-            event_type: record.app_proto,
-            vlan: [0; 3],
-            ends: Some(flow.ends.into()),
-            src_pod: pods.by_address(flow.ends.source),
-            dest_pod: pods.by_address(flow.ends.destination),
-        };
+        let kind = (record.app_proto, record.at);
         let head = TransactionHead {
-            header,
+            header: flow_header(kind, &record.flow, record.attachments, pods),
             tx_id: record.transaction.id(),
             app_proto: record.app_proto,
         };
@@ -243,6 +228,26 @@ impl EveFormatter {
             }
         });
         true
+    }
+}
+
+/// The start of a record of a flow.
+fn flow_header<'a>(
+    (event_type, at): (&'static str, Timestamp),
+    flow: &FlowSummary,
+    attachments: [AttachmentId; 2],
+    pods: &'a dyn Pods,
+) -> Header<'a> {
+    Header {
+        timestamp: EveTime(at),
+        flow_id: Some(flow.id),
+        pcap_cnt: 0,
+        in_iface: interface(attachments, pods),
+        event_type,
+        vlan: [0; 3],
+        ends: Some(flow.ends.into()),
+        src_pod: pods.by_address(flow.ends.source),
+        dest_pod: pods.by_address(flow.ends.destination),
     }
 }
 

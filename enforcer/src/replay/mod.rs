@@ -27,7 +27,7 @@ use weir_engine::pipeline::{
 };
 use weir_engine::verdict::Verdict;
 
-use crate::settings::EventType;
+use crate::settings::{EventType, Files, Hash};
 use capture_file::{CaptureError, CaptureFile, Record};
 use link_type::LinkNumber;
 
@@ -88,6 +88,26 @@ pub struct ReplayArgs {
         value_name = "TYPE,..."
     )]
     pub events: Vec<EventType>,
+    /// Store files that filestore rules ask for in this directory, each record beside its file.
+    #[arg(long, value_name = "DIR")]
+    pub file_store: Option<PathBuf>,
+}
+
+impl ReplayArgs {
+    /// What is known of files, and whether they are stored.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        let told = self.events.contains(&EventType::Files);
+        let hashes = [Hash::Md5, Hash::Sha1, Hash::Sha256];
+        Files {
+            store: self.file_store.is_some(),
+            dir: self.file_store.clone().unwrap_or_default(),
+            write_fileinfo: true,
+            force_hash: if told { hashes.to_vec() } else { Vec::new() },
+            force_magic: told,
+            ..Files::default()
+        }
+    }
 }
 
 /// Whether verdicts act.
@@ -180,6 +200,7 @@ pub fn engine_config(args: &ReplayArgs) -> Result<EngineConfig, ImpossiblePolicy
         midstream: args.midstream,
         async_oneside: args.async_oneside,
         exceptions,
+        files: args.files().needs(),
         ..EngineConfig::default()
     })
 }

@@ -24,6 +24,7 @@ use crate::attachments::reconcile::Reconciler;
 use crate::attachments::watch::RecordWatch;
 use crate::cli::EnforceArgs;
 use crate::data::DataSets;
+use crate::events::file_store::FileStore;
 use crate::events::writer::WriterState;
 use crate::lease::Lease;
 use crate::rules::Report;
@@ -50,6 +51,7 @@ pub struct Service {
     lease: Lease,
     writer_state: Arc<WriterState>,
     writer: std::thread::JoinHandle<()>,
+    file_store: FileStore,
     records_changed: Arc<Notify>,
     link_gone: Arc<Notify>,
     rules_removed: Arc<Notify>,

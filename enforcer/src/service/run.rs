@@ -226,6 +226,7 @@ impl Service {
         // With the workers gone their sinks are, which ends the writer behind the last event.
         let _ = self.writer.join();
         self.data.save_or_log();
+        self.file_store.finish();
     }
 }
 

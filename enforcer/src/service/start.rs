@@ -18,6 +18,7 @@ use crate::attachments::snapshot::Snapshot;
 use crate::attachments::watch::{RecordWatch, WatchError, watch_links, watch_rules};
 use crate::cli::EnforceArgs;
 use crate::data::DataSets;
+use crate::events::file_store::{FileSink, FileStore, FileStoreError};
 use crate::events::queue::{self, EventSink};
 use crate::events::writer::{self, WriterError, WriterState};
 use crate::lease::Lease;
@@ -62,6 +63,9 @@ pub(super) enum StartError {
     /// Signal.
     #[error("cannot install a signal handler: {0}")]
     Wake(std::io::Error),
+    /// Files.
+    #[error(transparent)]
+    Files(#[from] FileStoreError),
     /// Lease.
     #[error("cannot start the thread that renews the lease: {0}")]
     Lease(std::io::Error),
@@ -97,8 +101,10 @@ impl Service {
         let writer_state = Arc::new(WriterState::default());
         let writer = writer::start(&settings.outputs.eve, source, Arc::clone(&writer_state))?;
         let view = Arc::new(ArcSwap::from_pointee(view));
+        let file_store = FileStore::start(&settings.outputs.files)?;
+        let ends = (sinks, file_store.sink.clone());
         let (pool, worker_ended) =
-            start_pool(&settings, devices.capture_enforcer_end, &view, sinks)?;
+            start_pool(&settings, devices.capture_enforcer_end, &view, ends)?;
         let records_changed = Arc::new(Notify::new());
         let link_gone = Arc::new(Notify::new());
         let rules_removed = Arc::new(Notify::new());
@@ -123,6 +129,7 @@ impl Service {
             lease: lease.map_err(StartError::Lease)?,
             writer_state,
             writer,
+            file_store,
             records_changed,
             link_gone,
             rules_removed,
@@ -161,6 +168,10 @@ fn engine_config(settings: &Settings) -> EngineConfig {
     let usize_of = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     config.flow.flows = usize_of(u64::from(settings.limits.flows));
     config.stream.memcap = usize_of(settings.limits.stream_memory);
+    let files = &settings.outputs.files;
+    config.files = files.needs();
+    config.app_layer.kept_file = usize_of(files.max_file);
+    config.app_layer.kept_files = usize_of(files.memory);
     config
 }
 
@@ -170,7 +181,7 @@ fn start_pool(
     settings: &Settings,
     capture_end: u32,
     view: &Arc<ArcSwap<View>>,
-    sinks: Vec<EventSink>,
+    (sinks, files): (Vec<EventSink>, FileSink),
 ) -> Result<(Pool, Ended), StartError> {
     let (tell, ended) = mpsc::unbounded_channel();
     // Installs the handler that makes the signal interrupt a worker's wait; it stays installed.
@@ -183,6 +194,7 @@ fn start_pool(
         capture_end,
         view: Arc::clone(view),
         sinks,
+        files,
     };
     let pool = Pool::start(config, move |error| {
         // Nobody listens any more when the service is already ending.

@@ -92,6 +92,8 @@ impl Service {
             add("events.queued", one.events.queued);
             add("events.lost_queue_full", one.events.lost);
         }
+        add("files.stored", self.file_store.state.stored());
+        add("files.lost", self.file_store.state.lost());
         add("events.written", self.writer_state.written());
         add("events.lost_target", self.writer_state.lost());
         for (name, value) in self.lease.state().counters() {

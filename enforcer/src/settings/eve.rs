@@ -46,6 +46,8 @@ pub enum EventType {
     Flow,
     /// Events of decoding, TCP tracking, recognition and parsers, whether or not a signature asks for them.
     Anomaly,
+    /// Files that transactions carried, as `fileinfo` records.
+    Files,
     /// Messages of DNS.
     Dns,
     /// Requests of HTTP and their responses.

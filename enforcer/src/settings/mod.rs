@@ -6,6 +6,7 @@
 mod datasets;
 mod eve;
 mod exceptions;
+mod files;
 mod limits;
 pub mod pattern;
 
@@ -18,6 +19,7 @@ use weir_datapath::policy::Mode;
 pub use datasets::{Datasets, NamedSet};
 pub use eve::{Eve, EveTarget, EventType};
 pub use exceptions::Exceptions;
+pub use files::{Files, Hash};
 pub use limits::Limits;
 
 /// Read unless `--config` names another; may be absent.
@@ -94,6 +96,8 @@ pub struct PodPolicy {
 pub struct Outputs {
     /// EVE JSON.
     pub eve: Eve,
+    /// Files that transactions carry.
+    pub files: Files,
 }
 
 impl Default for Settings {
@@ -206,6 +210,7 @@ impl Settings {
             .or_else(|| self.limits.problem())
             .or_else(|| self.datasets.problem())
             .or_else(|| self.outputs.eve.problem())
+            .or_else(|| self.outputs.files.problem())
     }
 
     /// Without `loosen` mode detect does nothing: no attachment is wired under a looser one.

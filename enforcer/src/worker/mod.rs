@@ -21,6 +21,7 @@ use weir_engine::pipeline::{Engine, EngineConfig};
 use crate::capture::batch::FrameBatch;
 use crate::capture::socket::{CaptureSocket, InjectSocket, SocketError};
 use crate::events::eve::EveFormatter;
+use crate::events::file_store::FileSink;
 use crate::events::queue::EventSink;
 use crate::reject::allowance::Allowance;
 use crate::settings::Settings;
@@ -58,6 +59,8 @@ pub struct PoolConfig<'a> {
     pub view: Arc<ArcSwap<View>>,
     /// One per worker.
     pub sinks: Vec<EventSink>,
+    /// The way to the store of files.
+    pub files: FileSink,
 }
 
 /// The running workers.
@@ -152,6 +155,7 @@ fn build(config: PoolConfig<'_>, pulses: &[Arc<Pulse>]) -> Result<Vec<Worker>, P
             view,
             sink,
             formatter: formatter.clone(),
+            files: config.files.clone(),
             inject: InjectSocket::open(config.capture_end, limits.batch)?,
             allowance: Allowance::new(limits.reject_answers),
             others: senders.clone(),

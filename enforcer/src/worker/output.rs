@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weir_engine::event::{
-    Alert, Anomaly, Datagram, Drop, FlowEnd, Output, Steering, TransactionRecord,
+    Alert, Anomaly, Datagram, Drop, FileRecord, FlowEnd, Output, Steering, TransactionRecord,
 };
 use weir_engine::frame::{ChecksumState, FrameMeta, LinkType, WireDirection};
 use weir_engine::verdict::RejectSides;
@@ -15,6 +15,7 @@ use crate::capture::socket::{InjectError, InjectSocket};
 use crate::capture::steering;
 use crate::capture::vnet::VnetHeader;
 use crate::events::eve::EveFormatter;
+use crate::events::file_store::{FileSink, StoredFile};
 use crate::events::queue::EventSink;
 use crate::reject::allowance::Allowance;
 use crate::reject::{self, Side};
@@ -32,6 +33,7 @@ pub(super) struct WorkerOutput {
     /// Length of the frame that the engine judges.
     pub(super) frame_len: usize,
     formatter: EveFormatter,
+    files: FileSink,
     inject: InjectSocket,
     others: Vec<handover::Sender>,
     index: usize,
@@ -49,6 +51,8 @@ pub(super) struct OutputParts {
     pub sink: EventSink,
     /// Their form.
     pub formatter: EveFormatter,
+    /// The way to the store of files.
+    pub files: FileSink,
     /// The way back into the kernel.
     pub inject: InjectSocket,
     /// Answers to rejected packets.
@@ -76,6 +80,7 @@ impl WorkerOutput {
             counters: WorkerCounters::default(),
             frame_len: 0,
             formatter: parts.formatter,
+            files: parts.files,
             inject: parts.inject,
             others: parts.others,
             index: parts.index,
@@ -189,6 +194,19 @@ impl Output for WorkerOutput {
         let (formatter, pods) = (&self.formatter, &*self.view.attachments);
         self.sink
             .line(|line| formatter.anomaly(anomaly, pods, line));
+    }
+
+    fn file(&mut self, record: &FileRecord<'_>) {
+        let (formatter, pods) = (&self.formatter, &*self.view.attachments);
+        let wanted = record.store && self.files.is_on();
+        let kept = record.file.kept().filter(|_| wanted);
+        let stored = kept.is_some();
+        self.sink
+            .line(|line| formatter.file(record, stored, pods, line));
+        if let Some((bytes, _)) = kept {
+            let file = StoredFile::new(formatter, record, bytes, pods);
+            self.files.store(file);
+        }
     }
 
     fn release(&mut self, frame: &[u8], meta: &FrameMeta) {

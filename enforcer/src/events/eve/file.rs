@@ -1,0 +1,84 @@
+//! Records of files (`fileinfo`).
+
+use weir_engine::app_layer::{Algorithm, Fields, File, FileState};
+use weir_engine::event::{FileRecord, FlowDirection};
+
+use super::super::eve_record::TransactionHead;
+use super::super::json_fields;
+use super::super::pods::Pods;
+use super::{EveFormatter, flow_header, write_line};
+
+impl EveFormatter {
+    /// Appends a file's record, where such records are written. True when a line was written.
+    pub fn file(
+        &self,
+        record: &FileRecord<'_>,
+        stored: bool,
+        pods: &dyn Pods,
+        into: &mut Vec<u8>,
+    ) -> bool {
+        self.files && self.fileinfo(record, stored, pods, into)
+    }
+
+    /// Appends a file's record: the ends are those of who sent and who received it.
+    pub fn fileinfo(
+        &self,
+        record: &FileRecord<'_>,
+        stored: bool,
+        pods: &dyn Pods,
+        into: &mut Vec<u8>,
+    ) -> bool {
+        let mut flow = record.flow;
+        if record.direction == FlowDirection::ToClient {
+            flow.ends = flow.ends.reversed();
+        }
+        let head = TransactionHead {
+            header: flow_header(("fileinfo", record.at), &flow, record.attachments, pods),
+            tx_id: record.transaction.id(),
+            app_proto: record.app_proto,
+        };
+        let before = into.len();
+        if !write_line(&head, into) {
+            return false;
+        }
+        // The objects go in front of the brace and the line end that were just written.
+        into.truncate(into.len().saturating_sub(2).max(before));
+        into.extend_from_slice(b",");
+        json_fields::object(into, record.app_proto, &mut |fields| {
+            record.transaction.describe(fields);
+        });
+        into.extend_from_slice(b",");
+        json_fields::object(into, "fileinfo", &mut |fields| {
+            describe(record.file, stored, fields);
+            fields.number("tx_id", record.transaction.id());
+        });
+        into.extend_from_slice(b"}\n");
+        true
+    }
+}
+
+fn describe(file: &File, stored: bool, fields: &mut dyn Fields) {
+    fields.text("filename", file.name());
+    if let Some(magic) = file.magic() {
+        fields.text("magic", magic);
+    }
+    fields.flag("gaps", file.has_gaps());
+    let state = match file.state() {
+        FileState::Open => "UNKNOWN",
+        FileState::Closed => "CLOSED",
+        FileState::Truncated => "TRUNCATED",
+    };
+    fields.text("state", state.as_bytes());
+    for algorithm in [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256] {
+        if let Some(digest) = file.digest(algorithm) {
+            let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            fields.text(algorithm.name(), text.as_bytes());
+        }
+    }
+    fields.flag("stored", stored);
+    fields.number("size", file.size());
+    if let Some(start) = file.part_of() {
+        fields.number("start", start);
+        fields.number("end", start.saturating_add(file.size()).saturating_sub(1));
+    }
+}
