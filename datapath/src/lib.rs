@@ -8,7 +8,8 @@
 //! - [`record`]: the attachment records on disk;
 //! - [`kernel`]: nft table, capture devices, lease;
 //! - [`netns`]: finding a pod interface's peer from inside its network namespace;
-//! - [`support`]: what this kernel and host lack.
+//! - [`support`]: what this kernel and host lack;
+//! - [`priority`]: of the thread that renews the lease.
 //!
 //! Everything here is synchronous and acts in the network namespace of the calling thread.
 
@@ -25,3 +26,5 @@ pub mod record;
 pub mod support;
 mod sys;
 pub mod tag;
+
+pub use sys::priority;

@@ -4,6 +4,10 @@
 //! progress within [`STALL`]. A process that is killed, stopped or hung therefore loses it, and the fail
 //! mode of each attachment decides. When it is taken anew after a gap, the workers are told first that
 //! frames may have passed without them.
+//!
+//! The thread runs before ordinary ones where the system permits it, so that other load does not delay it. A
+//! worker that other load keeps from running for [`STALL`] is one that makes no progress, whatever the reason:
+//! what it holds waits meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weir_datapath::kernel::{Kernel, KernelError};
+use weir_datapath::priority;
 
 use crate::worker::pulse::Pulse;
 
@@ -21,7 +26,7 @@ pub const LEASE: Duration = Duration::from_millis(500);
 pub const PERIOD: Duration = Duration::from_millis(100);
 
 /// Longest time without a worker's progress for which it is renewed all the same: an idle worker beats
-/// every 50 ms, and a worker that judges a batch beats behind it.
+/// every 50 ms, a busy one behind each frame.
 pub const STALL: Duration = Duration::from_millis(250);
 
 /// What the thread shares with the rest.
@@ -105,6 +110,12 @@ struct Keeper {
 
 impl Keeper {
     fn run(mut self) {
+        match priority::hurry() {
+            Ok(priority) => log::debug!("the lease's thread runs as {priority:?}"),
+            Err(error) => log::info!(
+                "the lease's thread runs like any other ({error}): an overloaded machine may cost the lease; CAP_SYS_NICE would help"
+            ),
+        }
         while !self.state.stop.load(Ordering::Relaxed) {
             self.turn(Instant::now());
             std::thread::park_timeout(PERIOD);

@@ -1,6 +1,7 @@
-//! What is asked of the system directly: `bpf(2)`, the kernel's version.
+//! What is asked of the system directly: `bpf(2)`, a thread's priority, the kernel's version.
 
 pub(crate) mod bpf;
+pub mod priority;
 
 /// Major and minor number of the running kernel; `None` if it does not say.
 pub(crate) fn kernel_version() -> Option<(u32, u32)> {

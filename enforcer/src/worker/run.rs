@@ -128,6 +128,7 @@ impl Worker {
         counters.batches += 1;
         counters.captured += frames as u64;
         for held in self.batch.frames() {
+            self.pulse.beat();
             judge(held, now, &mut self.engine, &mut self.output);
         }
         self.output.finish_batch(&mut self.batch);
