@@ -1,5 +1,6 @@
 //! Exchanges as they come off the wire: what rules see of them, whatever the cut.
 
+mod files;
 mod quirks;
 
 use super::*;

@@ -269,6 +269,8 @@ impl Lab {
             server_port: 53,
             at: self.now,
         };
+        let needs = self.detector.rules().file_needs();
+        self.parsers.want_files(needs);
         assert_eq!(self.app.feed(&feed, &mut self.parsers), 0);
     }
 

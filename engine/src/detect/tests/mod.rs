@@ -3,6 +3,7 @@
 mod actions;
 mod adjust;
 mod data;
+mod files;
 mod header;
 mod lab;
 mod oracle;

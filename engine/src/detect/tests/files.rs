@@ -1,0 +1,88 @@
+//! Signatures on files, whatever the cut of the bytes that carry them.
+
+use proptest::prelude::*;
+
+use super::lab::{Lab, compile};
+use crate::event::FlowDirection::{ToClient, ToServer};
+
+const RULES: &str = r#"
+alert http any any -> any any (http.uri; content:"/up"; file.name; content:"two"; sid:1;)
+alert http any any -> any any (file.data; content:"straddles|20|the|20|cut"; sid:2;)
+alert http any any -> any any (fileext:"PDF"; filesize:>5; sid:3;)
+alert http any any -> any any (filemagic:"PDF document"; filesize:11; sid:4;)
+alert http any any -> any any (filename:"one"; filesize:12; sid:5;)
+alert http any any -> any any (flow:to_client; filesize:to_client,<1KB; http.stat_code; content:"200"; sid:6;)
+alert http any any -> any any (flow:to_client; filesize:>1MB; sid:7;)
+alert http any any -> any any (urilen:9,norm; urilen:11,raw; sid:8;)
+alert http any any => any any (http.method; content:"POST"; http.stat_code; content:"200"; sid:9;)
+alert http1:request_headers any any -> any any (http.host; content:"h"; sid:10;)
+alert http1:response_complete any any -> any any (sid:11;)
+alert http any any -> any any (filemagic:"PNG image"; sid:12;)"#;
+
+const REQUEST: &[u8] = b"POST /%75p/load?x HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; \
+    boundary=XyZ\r\nTransfer-Encoding: chunked\r\n\r\n\
+    20\r\n--XyZ\r\nContent-Disposition: form\r\n\
+    62\r\n-data; filename=one.pdf\r\n\r\n%PDF-1.4 abc\r\n--XyZ\r\nContent-Disposition: form-data; filename=\"two.txt\r\n\
+    2a\r\n\"\r\n\r\nthis straddles the cut here\r\n--XyZ--\r\n\r\n0\r\n\r\n";
+
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\nContent-Length: 11\r\n\r\n%PDF-1.7 ab";
+
+/// The signatures that fire on the exchange when its bytes come in pieces of these sizes.
+fn fired(cuts: &[usize]) -> Vec<u32> {
+    let mut lab = Lab::new(RULES);
+    let mut all = Vec::new();
+    for (direction, bytes) in [(ToServer, REQUEST), (ToClient, RESPONSE)] {
+        let mut rest = bytes;
+        for cut in cuts.iter().cycle() {
+            let (now, then) = rest.split_at((*cut).min(rest.len()));
+            all.extend(lab.send(direction, now));
+            rest = then;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn files_are_matched_by_name_kind_size_and_content() {
+    assert_eq!(fired(&[10_000]), [1, 2, 3, 4, 5, 6, 9, 10, 11]);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    for (options, reason) in [
+        ("filemd5:nowhere;", "nowhere"),
+        ("filesha256:!;", "lacks the name"),
+        ("filesize:sideways,5;", "not a direction"),
+        (
+            "filesize:to_server,5; filesize:to_client,5;",
+            "both directions",
+        ),
+        ("filestore:up;", "not a direction"),
+        ("filestore:both,all;", "none of file"),
+        ("urilen:5,other;", "not an unsigned integer"),
+    ] {
+        let rule = format!("alert http any any -> any any ({options} sid:1;)");
+        let compiled = compile(&rule);
+        let refused = compiled
+            .refused
+            .first()
+            .map(|refusal| refusal.reason.clone());
+        let refused = refused.unwrap_or_default();
+        assert!(refused.contains(reason), "{options}: {refused:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_cut_fires_the_same_signatures(cuts in prop::collection::vec(1_usize..80, 1..30)) {
+        prop_assert_eq!(fired(&cuts), fired(&[10_000]));
+    }
+}
