@@ -3,5 +3,6 @@
 
 use libfuzzer_sys::fuzz_target;
 use weir_engine::app_layer::Limits;
+use weir_fuzz::peers::{Settling, check};
 
-fuzz_target!(|data: &[u8]| weir_fuzz::peers::check("dns", &Limits::default(), data));
+fuzz_target!(|data: &[u8]| check("dns", &Limits::default(), Settling::AsTheEngine, data));

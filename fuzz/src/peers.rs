@@ -46,6 +46,8 @@ struct Stage {
     parser: Box<dyn Parser>,
     buffers: Vec<BufferId>,
     numbers: Vec<&'static str>,
+    /// Transactions go for want of room only.
+    late: bool,
     outcome: Outcome,
 }
 
@@ -64,21 +66,33 @@ thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
 }
 
+/// When transactions go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// When they are complete: nothing that is shown depends on when that was noticed.
+    AsTheEngine,
+    /// Where the cut is compared, only for want of room: what comes behind a complete message may belong
+    /// to it as long as it is at hand.
+    Late,
+}
+
 /// Runs `data` through the parser of `protocol`, twice: as it is written, and cut up by its seed.
 ///
 /// # Panics
 ///
 /// Where a promise is broken.
-pub fn check(protocol: &str, limits: &Limits, data: &[u8]) {
+pub fn check(protocol: &str, limits: &Limits, settling: Settling, data: &[u8]) {
     let Some((head, said)) = data.split_first_chunk::<4>() else {
         return;
     };
     let datagram = head[0] & 1 != 0;
+    let late = settling == Settling::Late && head[0] & 2 != 0;
     STAGE.with_borrow_mut(|stage| {
         let stage = stage.get_or_insert_with(|| Stage::new(protocol, limits));
         let steps = steps(said);
+        stage.late = late;
         stage.run(&steps, datagram, 0);
-        if datagram {
+        if datagram || (settling == Settling::Late && !late) {
             stage.outcome = Outcome::default();
             return;
         }
@@ -119,6 +133,16 @@ fn steps(said: &[u8]) -> Vec<Step<'_>> {
         at = 0;
     }
     steps.push(Step::Bytes(direction, rest));
+    // Whoever is done says nothing more.
+    let mut done = Vec::new();
+    steps.retain(|step| {
+        let (Step::Bytes(direction, _) | Step::Gap(direction) | Step::End(direction)) = *step;
+        let over = done.contains(&direction);
+        if matches!(step, Step::End(_)) {
+            done.push(direction);
+        }
+        !over
+    });
     steps
 }
 
@@ -146,6 +170,7 @@ impl Stage {
             parser: declared.open(limits),
             buffers: ids,
             numbers: declared.numbers().iter().map(|spec| spec.keyword).collect(),
+            late: false,
             outcome: Outcome::default(),
         }
     }
@@ -240,7 +265,7 @@ impl Stage {
         };
         let mut full = full;
         while let Some(oldest) = self.parser.transaction(0) {
-            if !complete(oldest) && !std::mem::take(&mut full) {
+            if (self.late || !complete(oldest)) && !std::mem::take(&mut full) {
                 break;
             }
             full = false;

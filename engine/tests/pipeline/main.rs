@@ -6,6 +6,7 @@
     reason = "a failed assumption of a test is a failed test"
 )]
 
+mod application;
 mod closing;
 mod evasion;
 mod exceptions;

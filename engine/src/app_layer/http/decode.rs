@@ -121,6 +121,12 @@ impl Decoding {
         fresh
     }
 
+    /// Forgets the body at hand.
+    pub(super) fn clear(&mut self) {
+        self.layers.iter_mut().take(self.used).for_each(Layer::end);
+        self.used = 0;
+    }
+
     fn put(&mut self, coding: Coding) {
         if self.used == self.layers.len() {
             self.layers.push(Layer::new());

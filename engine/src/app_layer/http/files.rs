@@ -32,10 +32,6 @@ impl Files {
         self.files.get_mut(last)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
     pub(super) fn get(&self, index: usize) -> Option<&File> {
         self.files.get(..self.used)?.get(index)
     }

@@ -63,6 +63,12 @@ impl Multipart {
         }
     }
 
+    /// Forgets the body at hand.
+    pub(super) fn clear(&mut self) {
+        self.delimiter.clear();
+        self.held.clear();
+    }
+
     /// The body is a form.
     pub(super) fn is_form(&self) -> bool {
         !self.delimiter.is_empty()

@@ -67,6 +67,8 @@ impl RequestSide {
     pub(super) fn reset(&mut self) {
         self.state = State::Line;
         self.pending.clear();
+        self.decoding.clear();
+        self.multipart.clear();
         self.current = None;
     }
 
@@ -224,7 +226,8 @@ impl RequestSide {
         self.decoding.start(coding.filter(|_| decodes), events);
         let content_type = request.head.value(b"content-type");
         self.multipart.start(content_type, &files);
-        if !self.multipart.is_form() {
+        request.form = self.multipart.is_form();
+        if !request.form {
             request
                 .body
                 .open(request.path.of_buffer(&request.uri), &files);

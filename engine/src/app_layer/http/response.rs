@@ -75,6 +75,7 @@ impl ResponseSide {
     pub(super) fn reset(&mut self) {
         self.state = State::Line;
         self.pending.clear();
+        self.decoding.clear();
         self.current = None;
         self.open = false;
         self.switched = false;

@@ -40,6 +40,8 @@ pub(super) struct Request {
     pub(super) host: Vec<u8>,
     /// The body: a file, unless it is a form.
     pub(super) body: File,
+    /// The body is a form: what files it has are in `files`.
+    pub(super) form: bool,
     pub(super) files: Files,
 }
 
@@ -75,7 +77,7 @@ impl Request {
 
     /// One of the files that it carries: those of a form, or else its body.
     fn file(&self, index: usize) -> Option<&File> {
-        if !self.files.is_empty() {
+        if self.form {
             return self.files.get(index);
         }
         Some(&self.body).filter(|body| index == 0 && body.has_begun())
@@ -97,6 +99,7 @@ impl Request {
     }
 
     fn clear(&mut self) {
+        self.form = false;
         self.progress = 0;
         self.line.clear();
         self.parts = RequestLine::default();
