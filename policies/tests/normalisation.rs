@@ -277,3 +277,35 @@ fn flow_flags_and_settings_are_typed() {
         [ref a, ref b] if a.value == Setting::NoAlert && matches!(&b.value, Setting::Other(w) if w.keyword == "tag")
     ));
 }
+
+#[test]
+fn a_relative_test_follows_what_a_modifier_moved() {
+    for (text, expected) in [
+        (
+            "content:\"a\"; http_uri; byte_extract:1,0,n,relative; byte_test:1,=,n,0;",
+            &["http.uri", "http.uri", "-"][..],
+        ),
+        (
+            "uricontent:\"a\"; isdataat:3,relative; isdataat:3;",
+            &["http.uri", "http.uri", "-"],
+        ),
+        (
+            "pcre:\"/a/U\"; byte_jump:1,0,relative; byte_test:1,=,1,0,relative;",
+            &["http.uri", "http.uri", "http.uri"],
+        ),
+        (
+            "content:\"a\"; http_uri; base64_decode:relative; base64_data; content:\"b\";",
+            &["http.uri", "http.uri", "base64"],
+        ),
+        (
+            "content:\"a\"; http_uri; content:\"b\"; isdataat:3,relative;",
+            &["http.uri", "-", "-"],
+        ),
+        (
+            "http.uri; content:\"a\"; pkt_data; isdataat:3,relative;",
+            &["http.uri", "-"],
+        ),
+    ] {
+        assert_eq!(buffers(&options(text)), expected, "{text}");
+    }
+}

@@ -13,8 +13,9 @@ use weir_engine::frame::{AttachmentId, FrameMeta, Timestamp, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
-    self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Contexts, DropBody, DropRecord,
-    FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead, VerdictBody,
+    self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Captured, Contexts, DropBody,
+    DropRecord, FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead,
+    VerdictBody,
 };
 use super::eve_time::EveTime;
 use super::json_fields;
@@ -85,6 +86,7 @@ impl EveFormatter {
                     action: verdict(alert.disposition, alert.action),
                 },
                 app_proto: alert.app_proto,
+                metadata: Captured::of(alert.remarks),
                 direction: alert.direction.map(record::direction),
                 flow: alert.flow.map(Into::into),
                 tx_id: alert.transaction.map(Transaction::id),

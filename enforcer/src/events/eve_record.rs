@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
-use weir_engine::detect::Remark;
+use weir_engine::detect::{CaptureKind, Remark};
 use weir_engine::event::{Anomaly, AnomalyKind, Ends, FlowDirection, FlowSummary};
 
 use super::eve_time::EveTime;
@@ -100,6 +100,8 @@ pub(super) struct AlertRecord<'a> {
     pub(super) verdict: VerdictBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app_proto: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<Captured<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -360,9 +362,9 @@ impl Contexts<'_> {
     }
 
     fn each(&self) -> impl Iterator<Item = (&str, &RawValue)> {
-        self.0.iter().filter_map(|remark| {
-            let Remark::Context { key, json } = remark;
-            Some((&**key, serde_json::from_str(json).ok()?))
+        self.0.iter().filter_map(|remark| match remark {
+            Remark::Context { key, json } => Some((&**key, serde_json::from_str(json).ok()?)),
+            Remark::Captured { .. } => None,
         })
     }
 }
@@ -370,6 +372,58 @@ impl Contexts<'_> {
 impl Serialize for Contexts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.each())
+    }
+}
+
+/// What expressions captured, by what it is a variable of.
+pub(super) struct Captured<'a>(pub(super) &'a [Remark]);
+
+impl<'a> Captured<'a> {
+    /// `None`: nothing was.
+    pub(super) fn of(remarks: &'a [Remark]) -> Option<Self> {
+        let captured = |remark: &Remark| matches!(remark, Remark::Captured { .. });
+        remarks.iter().any(captured).then_some(Self(remarks))
+    }
+}
+
+impl Serialize for Captured<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kinds = [
+            ("pktvars", CaptureKind::Packet),
+            ("flowvars", CaptureKind::Flow),
+            ("alertvars", CaptureKind::Alert),
+        ];
+        let all = kinds.map(|(name, kind)| (name, Variables(self.0, kind)));
+        let some = all
+            .iter()
+            .filter(|(_, variables)| variables.each().next().is_some());
+        serializer.collect_map(some.map(|(name, variables)| (name, variables)))
+    }
+}
+
+/// One object for each variable of a kind.
+struct Variables<'a>(&'a [Remark], CaptureKind);
+
+impl Variables<'_> {
+    fn each(&self) -> impl Iterator<Item = (Printable<'_>, Printable<'_>)> {
+        self.0.iter().filter_map(|remark| match remark {
+            Remark::Captured { kind, name, value } if *kind == self.1 => {
+                Some((Printable(name.bytes()), Printable(value.bytes())))
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Serialize for Variables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct One<'a>(Printable<'a>, Printable<'a>);
+        impl Serialize for One<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([(&self.0, &self.1)])
+            }
+        }
+        serializer.collect_seq(self.each().map(|(name, value)| One(name, value)))
     }
 }
 

@@ -46,6 +46,6 @@ pub use detector::{DetectCounters, Detector};
 pub use flow_state::FlowState;
 pub use inspection::{Extent, FlowView, Inspection, StreamView};
 pub use limits::Limits;
-pub use outcome::{Effect, Hit, HitSource, Outcome, Remark, Scope};
+pub use outcome::{CaptureKind, Effect, Excerpt, Hit, HitSource, Outcome, Remark, Scope};
 pub use ruleset::RuleSet;
 pub use signature::{Signature, SignatureId};

@@ -27,6 +27,10 @@ pub(super) const REMARKS: usize = 16;
 
 /// What a signature that fired says beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "held in place: a match allocates nothing"
+)]
 pub enum Remark {
     /// What a data set knows of a value that was found in it.
     Context {
@@ -35,6 +39,63 @@ pub enum Remark {
         /// A JSON text.
         json: Arc<str>,
     },
+    /// What an expression captured.
+    Captured {
+        /// Of what it is a variable.
+        kind: CaptureKind,
+        /// Its name.
+        name: Excerpt,
+        /// The bytes.
+        value: Excerpt,
+    },
+}
+
+/// Of what a captured value is a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureKind {
+    /// `pkt`
+    Packet,
+    /// `flow`
+    Flow,
+    /// `alert`
+    Alert,
+}
+
+/// Most bytes that an excerpt holds.
+const EXCERPT: usize = 128;
+
+/// The first bytes of something: at most 128.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt {
+    bytes: [u8; EXCERPT],
+    length: usize,
+}
+
+impl Excerpt {
+    /// The first bytes of these.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let length = bytes.len().min(EXCERPT);
+        let mut excerpt = Self {
+            bytes: [0; EXCERPT],
+            length,
+        };
+        let kept = excerpt.bytes.iter_mut().zip(bytes);
+        kept.for_each(|(to, from)| *to = *from);
+        excerpt
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\"", self.bytes().escape_ascii())
+    }
 }
 
 impl Outcome {

@@ -41,6 +41,10 @@ struct Searched {
 
 impl Groups {
     /// Puts every program on transactions into the tables whose transactions it may match.
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "what an expression keeps for speed is no part of its identity"
+    )]
     pub(in crate::detect) fn build(programs: &[Program]) -> Result<Self, BuildError> {
         type Members = HashMap<(BufferId, Box<[Transform]>), Vec<u32>>;
         let mut groups = Self::default();

@@ -6,6 +6,7 @@
 mod adjust;
 mod app_protocol;
 mod bytes;
+mod captures;
 mod data;
 mod digests;
 mod env;

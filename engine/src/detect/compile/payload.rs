@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weir_policies::rule::ast::{Content, Pcre};
 
 use super::bytes::ByteOption;
+use super::captures;
 use super::fast_pattern;
 use super::variables::VariableNames;
 use crate::detect::matcher::{Literal, Regular, RegularFlags, parse_number_test};
@@ -112,9 +113,6 @@ impl BufferBuilder {
         expressions: &mut Expressions,
         limits: (u32, u32),
     ) -> Result<(), String> {
-        if !pcre.captures.is_empty() {
-            return Err("capturing into variables is not evaluated".to_owned());
-        }
         let (flags, relative) = pcre_flags(&pcre.flags)?;
         let key = (pcre.pattern.clone(), flags);
         let regular = match expressions.get(&key) {
@@ -131,6 +129,7 @@ impl BufferBuilder {
             absolute: relative || regular.is_anchored(),
             reads: !pcre.negated,
             test: Test::Pcre(PcreTest {
+                captures: captures::of(pcre, &regular)?,
                 regular,
                 negated: pcre.negated,
                 relative,

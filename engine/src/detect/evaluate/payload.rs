@@ -9,7 +9,10 @@
 //! In a stream, a match counts only when it reaches into the fresh bytes: what lies in the old ones
 //! alone was reported before.
 
-use crate::detect::program::{Base64Test, Chain, Chains, ContentTest, PcreTest, Test, Value};
+use crate::detect::outcome::{Excerpt, Remark};
+use crate::detect::program::{
+    Base64Test, CAPTURES, CaptureName, Chain, Chains, ContentTest, PcreTest, Test, Value,
+};
 
 use super::Work;
 use super::bytes::{self, resolve};
@@ -315,14 +318,47 @@ fn pcre(test: &PcreTest, rest: &[Test], bytes: &[u8], cursor: Cursor, work: &mut
             (None, true) => return run(rest, bytes, cursor, work),
             (Some(found), false) => {
                 let (from, to) = (base + found.start, base + found.end);
-                start = found.start.saturating_add(1);
-                run(rest, bytes, cursor.over(from, to), work)
+                let at = std::mem::replace(&mut start, found.start.saturating_add(1));
+                let step = run(rest, bytes, cursor.over(from, to), work);
+                if step == Step::Matched {
+                    capture(test, (subject, at), work);
+                }
+                step
             }
         };
         match not_for_good(step) {
             Step::Retry => work.variables = variables,
             step => return step,
         }
+    }
+}
+
+/// Keeps what the groups of an expression captured in the match that is found from `start` on.
+fn capture(test: &PcreTest, (subject, start): (&[u8], usize), work: &mut Work) {
+    if test.captures.is_empty() {
+        return;
+    }
+    let mut groups: [&[u8]; CAPTURES] = [&[]; CAPTURES];
+    // It was found before: an expression that gives up now has captured nothing.
+    let found = test.regular.captures_at(subject, start, |group, bytes| {
+        if let Some(place) = groups.get_mut(group) {
+            *place = bytes;
+        }
+    });
+    if found != Ok(true) {
+        return;
+    }
+    let group = |index: usize| groups.get(index).copied().unwrap_or_default();
+    for capture in &test.captures {
+        let name = match &capture.name {
+            CaptureName::Given(name) => name.as_bytes(),
+            CaptureName::Group(index) => group(*index),
+        };
+        work.remark(Remark::Captured {
+            kind: capture.kind,
+            name: Excerpt::of(name),
+            value: Excerpt::of(group(capture.group)),
+        });
     }
 }
 

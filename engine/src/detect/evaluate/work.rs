@@ -2,7 +2,7 @@
 
 use crate::detect::outcome::{REMARKS, Remark};
 use crate::detect::program::MAX_VARIABLES;
-use crate::detect::transform::Transform;
+use crate::detect::transform::{Inflater, Transform};
 
 /// Bytes that one evaluation may search: this many times the buffer's length and [`SEARCH_FLOOR`].
 const SEARCH_FACTOR: usize = 4;
@@ -36,6 +36,7 @@ pub(in crate::detect) struct Work {
     pub(super) decoded: Vec<u8>,
     /// Two, of which one is read while the other is written.
     transformed: [Vec<u8>; 2],
+    inflater: Inflater,
 }
 
 impl Work {
@@ -56,6 +57,7 @@ impl Work {
             first: 0,
             decoded: Vec::with_capacity(BASE64_INPUT),
             transformed: [Vec::new(), Vec::new()],
+            inflater: Inflater::default(),
         }
     }
 
@@ -70,7 +72,7 @@ impl Work {
         from.clear();
         from.extend_from_slice(bytes);
         for transform in transforms {
-            transform.apply(&from, &mut to);
+            transform.apply(&from, &mut to, &mut self.inflater);
             std::mem::swap(&mut from, &mut to);
         }
         then(&from, self);

@@ -19,13 +19,15 @@ pub(super) use packet::{
 };
 pub(super) use payload::{
     Absent, Base64Test, BufferTests, ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest,
-    Chain, Chains, ContentTest, DataCommand, DataTest, FastPattern, IsDataAt, JumpOrigin,
-    MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
+    Capture, CaptureName, Chain, Chains, ContentTest, DataCommand, DataTest, FastPattern, IsDataAt,
+    JumpOrigin, MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
 };
 pub(super) use state::{HostCommand, HostTrack, StateChange, StateTest};
 
 /// Variables that one signature may extract.
 pub(in crate::detect) const MAX_VARIABLES: usize = 16;
+/// Groups of an expression that can be captured, the whole match counted in.
+pub(in crate::detect) const CAPTURES: usize = 17;
 /// Payload tests that one signature may hold; bounds the evaluator's recursion.
 pub(in crate::detect) const MAX_TESTS: usize = 64;
 

@@ -7,6 +7,7 @@ use weir_policies::rule::ast::NumberTest;
 use crate::detect::buffers::BufferId;
 use crate::detect::data::DataSet;
 use crate::detect::matcher::{Literal, Regular};
+use crate::detect::outcome::CaptureKind;
 
 /// Tests on one buffer. All chains must match, each on its own.
 #[derive(Debug, Default)]
@@ -98,6 +99,24 @@ pub(in crate::detect) struct PcreTest {
     pub(in crate::detect) regular: Arc<Regular>,
     pub(in crate::detect) negated: bool,
     pub(in crate::detect) relative: bool,
+    /// What an alert shows of its groups.
+    pub(in crate::detect) captures: Box<[Capture]>,
+}
+
+/// A group whose bytes an alert shows.
+#[derive(Debug)]
+pub(in crate::detect) struct Capture {
+    pub(in crate::detect) group: usize,
+    pub(in crate::detect) kind: CaptureKind,
+    pub(in crate::detect) name: CaptureName,
+}
+
+/// Name of what was captured.
+#[derive(Debug)]
+pub(in crate::detect) enum CaptureName {
+    Given(Arc<str>),
+    /// What another group captured.
+    Group(usize),
 }
 
 /// How bytes become a number.

@@ -1,6 +1,7 @@
 //! Payload keywords, one line for each case of the rule language's documentation.
 
-use super::lab::fires;
+use super::lab::{Lab, compile, datagram, fires};
+use crate::detect::Remark;
 
 #[rustfmt::skip]
 const CASES: &[(&str, &[u8], bool)] = &[
@@ -161,19 +162,59 @@ fn a_rule_that_would_stall_is_given_up_and_counted() {
         options.push_str("content:\"a\"; within:50; ");
     }
     let rule = format!("alert udp any any -> any any ({options} content:\"b\"; within:2; sid:1;)");
-    let mut lab = super::lab::Lab::new(&rule);
+    let mut lab = Lab::new(&rule);
     let mut payload = vec![b'a'; 1400];
     payload.push(b'c');
     payload.extend(b"b");
     payload.insert(0, b'b');
-    assert!(lab.packet(&super::lab::datagram(&payload)).is_empty());
+    assert!(lab.packet(&datagram(&payload)).is_empty());
     assert_eq!(lab.detector.counters().match_steps_exceeded, 1);
 }
 
 #[test]
 fn an_explosive_expression_is_counted_as_an_error() {
     let rule = "alert udp any any -> any any (pcre:\"/^(a+)+(?=b)$/\"; sid:1;)";
-    let mut lab = super::lab::Lab::new(rule);
-    assert!(lab.packet(&super::lab::datagram(&[b'a'; 64])).is_empty());
+    let mut lab = Lab::new(rule);
+    assert!(lab.packet(&datagram(&[b'a'; 64])).is_empty());
     assert_eq!(lab.detector.counters().pcre_errors, 1);
+}
+
+#[test]
+fn what_an_expression_captures_is_told_with_the_alert() {
+    let captured = |pcre: &str, payload: &[u8]| -> Vec<String> {
+        let rule = format!("alert udp any any -> any any (pcre:\"{pcre}\"; sid:1;)");
+        let mut lab = Lab::new(&rule);
+        lab.packet(&datagram(payload));
+        let told = lab.remarks.iter().map(|remark| match remark {
+            Remark::Captured { kind, name, value } => format!("{kind:?} {name:?}={value:?}"),
+            other => format!("{other:?}"),
+        });
+        told.collect()
+    };
+    let row = [r#"Packet "a"="x""#, r#"Flow "b"="y""#, r#"Alert "c"="z""#];
+    assert_eq!(
+        captured("/(.)-(.)-(.)/, pkt:a, flow:b, alert:c", b"0 x-y-z"),
+        row
+    );
+    assert_eq!(
+        captured(
+            "/(?P<pkt_a>.)-(?P<flow_b>.)-(?P<alert_c>.)-(?P<other>.)/",
+            b"x-y-z-0"
+        ),
+        row
+    );
+    let pair = [r#"Flow "Mozilla"="5.0""#];
+    assert_eq!(
+        captured(r"/^(.*)\/(\d+\.\d+)/, flow:key, flow:value", b"Mozilla/5.0"),
+        pair
+    );
+    assert_eq!(
+        captured("/(a)(?=b)/, pkt:n", b"acab"),
+        [r#"Packet "n"="a""#]
+    );
+    assert!(captured("/(a)b/, pkt:n", b"ac").is_empty());
+    for wrong in ["/a/, pkt:n", "/(a)/, flow:key", "/(a)(b)/, pkt:x, pkt:key"] {
+        let rule = format!("alert udp any any -> any any (pcre:\"{wrong}\"; sid:1;)");
+        assert_eq!(compile(&rule).refused.len(), 1, "{wrong}");
+    }
 }

@@ -38,6 +38,9 @@ pub(crate) struct Builder {
     options: usize,
     /// Index in `matches` of the content that modifiers belong to.
     last_content: Option<usize>,
+    /// Where the last test looks, if not the sticky buffer in force but a modifier says so: relative
+    /// tests follow it there.
+    followed: Option<Buffer>,
 }
 
 impl Builder {
@@ -50,6 +53,7 @@ impl Builder {
             options: 0,
             buffers: buffers::Buffers::new(),
             last_content: None,
+            followed: None,
         }
     }
 
@@ -131,16 +135,26 @@ impl Builder {
                             .to_owned(),
                     );
                 }
-                return self.push_content(buffers::legacy("http.uri"), content, position);
+                let uri = buffers::legacy("http.uri");
+                self.push_content(uri.clone(), content, position)?;
+                self.followed = Some(uri);
+                return Ok(());
             }
             Kind::Pcre => {
                 let (pcre, buffer) = pcre::parse(required(value)?)?;
-                let buffer = self.pcre_buffer(buffer)?;
-                return self.push_payload(buffer, PayloadTest::Pcre(pcre), position);
+                let home = self.pcre_buffer(buffer)?;
+                let followed = buffer.map(|_| home.clone());
+                self.push_payload(home, PayloadTest::Pcre(pcre), position)?;
+                self.followed = followed;
+                return Ok(());
             }
             Kind::Payload(rule) => {
-                let test = PayloadTest::Other(value_or(rule)?);
-                return self.push_payload(self.buffers.current(), test, position);
+                let written = value_or(rule)?;
+                let followed = self.followed.take().filter(|_| is_relative(&written));
+                let buffer = followed.clone().unwrap_or_else(|| self.buffers.current());
+                self.push_payload(buffer, PayloadTest::Other(written), position)?;
+                self.followed = followed;
+                return Ok(());
             }
             Kind::StickyPayload(rule) => {
                 let test = PayloadTest::Other(value_or(rule)?);
@@ -174,6 +188,7 @@ impl Builder {
         position: Position,
     ) -> Result<(), Reason> {
         self.buffers.used();
+        self.followed = None;
         self.push_match(Match::Payload { buffer, test }, position);
         Ok(())
     }
@@ -236,6 +251,7 @@ impl Builder {
         keyword: &'static Keyword,
         value: Option<&str>,
     ) -> Result<(), Reason> {
+        self.followed = None;
         match keyword.kind {
             Kind::Buffer {
                 multiple,
@@ -273,6 +289,7 @@ impl Builder {
             ));
         }
         *buffer = buffers::legacy(keyword.canonical);
+        self.followed = Some(buffer.clone());
         Ok(())
     }
 
@@ -299,6 +316,11 @@ fn number_match(field: NumberField, test: super::ast::NumberTest) -> Match {
         NumberField::IcmpType => Match::IcmpType(test),
         NumberField::IcmpCode => Match::IcmpCode(test),
     }
+}
+
+fn is_relative(written: &Written) -> bool {
+    let value = written.value.as_deref().unwrap_or_default();
+    value.split(',').any(|part| part.trim() == "relative")
 }
 
 fn no_content() -> Reason {

@@ -1,13 +1,21 @@
 //! Transforms: what is done to the bytes of a buffer before they are tested.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+mod base64;
+mod capture;
+mod inflate;
+mod xor;
+
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
 
 use weir_policies::rule::ast::Written;
+
+use base64::FromBase64;
+use capture::Capture;
+pub(super) use inflate::Inflater;
+use inflate::{Envelope, Inflate};
+use xor::Xor;
 
 /// Bytes that a transform gives at most; what is beyond is cut.
 const OUTPUT: usize = 1 << 16;
@@ -38,7 +46,11 @@ pub(super) enum Transform {
     /// `to_sha256`
     Sha256,
     /// `xor`: with a key, over and over.
-    Xor(Box<[u8]>),
+    Xor(Xor),
+    /// `pcrexform`: what the first group of an expression captures.
+    Capture(Capture),
+    /// `gunzip`, `zlib_deflate`: decompressed.
+    Inflate(Inflate),
     /// `header_lowercase`: names of header lines, not their values.
     HeaderLowercase,
     /// `strip_pseudo_headers`: lines that start with a colon.
@@ -47,33 +59,15 @@ pub(super) enum Transform {
     FromBase64(FromBase64),
 }
 
-/// Options of `from_base64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FromBase64 {
-    /// Bytes to decode; `None`: all.
-    bytes: Option<usize>,
-    offset: usize,
-    mode: Base64Mode,
-}
-
-/// Which characters `from_base64` takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Base64Mode {
-    /// Others are skipped.
-    Rfc2045,
-    /// Others end it.
-    Rfc4648,
-    /// Nothing is decoded unless all are of the alphabet.
-    Strict,
-}
-
 /// Names of the transforms that are evaluated.
 pub(super) const KEYWORDS: &[&str] = &[
     "compress_whitespace",
     "domain",
     "dotprefix",
     "from_base64",
+    "gunzip",
     "header_lowercase",
+    "pcrexform",
     "strip_pseudo_headers",
     "strip_whitespace",
     "tld",
@@ -84,6 +78,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "to_uppercase",
     "url_decode",
     "xor",
+    "zlib_deflate",
 ];
 
 impl Transform {
@@ -107,14 +102,17 @@ impl Transform {
             "to_sha256" => Self::Sha256,
             "header_lowercase" => Self::HeaderLowercase,
             "strip_pseudo_headers" => Self::StripPseudoHeaders,
-            "xor" => Self::Xor(hex_key(value.unwrap_or_default())?),
-            "from_base64" => Self::FromBase64(from_base64(value)?),
+            "xor" => Self::Xor(xor::read(value.unwrap_or_default())?),
+            "from_base64" => Self::FromBase64(base64::read(value)?),
+            "pcrexform" => Self::Capture(Capture::new(value.unwrap_or_default())?),
+            "gunzip" => Self::Inflate(inflate::read(Envelope::Gzip, value)?),
+            "zlib_deflate" => Self::Inflate(inflate::read(Envelope::Zlib, value)?),
             _ => return Err("this transform is not evaluated".to_owned()),
         })
     }
 
     /// Writes the transformed `input` to `out`, which is emptied first.
-    pub(super) fn apply(&self, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn apply(&self, input: &[u8], out: &mut Vec<u8>, inflater: &mut Inflater) {
         out.clear();
         let bytes = input.iter().copied();
         match self {
@@ -139,9 +137,9 @@ impl Transform {
             Self::Md5 => out.extend_from_slice(&Md5::digest(input)),
             Self::Sha1 => out.extend_from_slice(&Sha1::digest(input)),
             Self::Sha256 => out.extend_from_slice(&Sha256::digest(input)),
-            Self::Xor(key) => {
-                out.extend(bytes.zip(key.iter().cycle()).map(|(byte, key)| byte ^ key))
-            }
+            Self::Xor(xor) => xor.apply(input, out),
+            Self::Capture(capture) => out.extend_from_slice(capture.of(input)),
+            Self::Inflate(inflate) => inflate.apply(input, out, inflater),
             Self::HeaderLowercase => header_lowercase(input, out),
             Self::StripPseudoHeaders => {
                 for line in input.split_inclusive(|byte| *byte == b'\n') {
@@ -206,165 +204,118 @@ fn header_lowercase(input: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn hex_key(text: &str) -> Result<Box<[u8]>, String> {
-    let digits: Option<Vec<u8>> = text.bytes().map(hex_digit).collect();
-    let digits = digits.filter(|digits| !digits.is_empty() && digits.len() % 2 == 0);
-    let digits = digits
-        .ok_or_else(|| format!("the key `{text}` is not an even number of hexadecimal digits"))?;
-    Ok(digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect())
-}
-
-fn from_base64(value: Option<&str>) -> Result<FromBase64, String> {
-    let mut options = FromBase64 {
-        bytes: None,
-        offset: 0,
-        mode: Base64Mode::Rfc4648,
-    };
-    for part in value
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
-        let (name, value) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
-        let number = || {
-            value
-                .trim()
-                .parse()
-                .map_err(|_| format!("`{part}` lacks a number"))
-        };
-        match name {
-            "bytes" => options.bytes = Some(number()?),
-            "offset" => options.offset = number()?,
-            "mode" => {
-                options.mode = match value.trim() {
-                    "rfc2045" => Base64Mode::Rfc2045,
-                    "rfc4648" => Base64Mode::Rfc4648,
-                    "strict" => Base64Mode::Strict,
-                    other => {
-                        return Err(format!("`{other}` is no mode: rfc2045, rfc4648 or strict"));
-                    }
-                }
-            }
-            _ => return Err(format!("`{name}` is no option: bytes, offset or mode")),
-        }
-    }
-    Ok(options)
-}
-
-impl FromBase64 {
-    fn apply(self, input: &[u8], out: &mut Vec<u8>) {
-        let input = input.get(self.offset..).unwrap_or_default();
-        let input = self
-            .bytes
-            .map_or(input, |bytes| &input[..bytes.min(input.len())]);
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-        let mut text: Vec<u8> = match self.mode {
-            Base64Mode::Rfc2045 => input.iter().copied().filter(|byte| known(*byte)).collect(),
-            Base64Mode::Rfc4648 => input
-                .iter()
-                .copied()
-                .take_while(|byte| known(*byte))
-                .collect(),
-            Base64Mode::Strict => {
-                let end = input
-                    .iter()
-                    .rposition(|byte| *byte != b'=')
-                    .map_or(0, |at| at + 1);
-                if !input[..end].iter().all(|byte| known(*byte)) {
-                    return;
-                }
-                input[..end].to_vec()
-            }
-        };
-        // A single character at the end carries six bits: no byte.
-        if text.len() % 4 == 1 {
-            text.pop();
-        }
-        let config = GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-            .with_decode_allow_trailing_bits(true);
-        if GeneralPurpose::new(&STANDARD, config)
-            .decode_vec(&text, out)
-            .is_err()
-        {
-            out.clear();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Keyword, value, input, output.
+    type Row = (
+        &'static str,
+        Option<&'static str>,
+        &'static [u8],
+        &'static [u8],
+    );
+    const TABLE: &[Row] = &[
+        ("domain", None, b"www.bbc.co.uk", b"bbc.co.uk"),
+        ("domain", None, b"a.b.suricata.io", b"suricata.io"),
+        ("domain", None, b"co.uk", b""),
+        ("tld", None, b"www.bbc.co.uk", b"co.uk"),
+        ("tld", None, b"", b""),
+        ("dotprefix", None, b"a.example", b".a.example"),
+        ("to_lowercase", None, b"ABC d", b"abc d"),
+        ("to_uppercase", None, b"Abc d", b"ABC D"),
+        ("strip_whitespace", None, b" a\tb\r\nc ", b"abc"),
+        ("compress_whitespace", None, b"a  b \t c", b"a b c"),
+        ("url_decode", None, b"a%20b+c%2Fd%zz%4", b"a b c/d%zz%4"),
+        (
+            "to_md5",
+            None,
+            b"",
+            b"\xd4\x1d\x8c\xd9\x8f\0\xb2\x04\xe9\x80\x09\x98\xec\xf8\x42\x7e",
+        ),
+        (
+            "xor",
+            Some("\"0d0ac8ff\""),
+            b"\x0d\x0a\xc8\xff\x0c",
+            b"\0\0\0\0\x01",
+        ),
+        (
+            "header_lowercase",
+            None,
+            b"Host: A.B\r\nX-Y: Z\r\n",
+            b"host: A.B\r\nx-y: Z\r\n",
+        ),
+        (
+            "strip_pseudo_headers",
+            None,
+            b":method: GET\r\nhost: a\r\n",
+            b"host: a\r\n",
+        ),
+        ("xor", Some("\"42\""), b"\x02\x03", b"@A"),
+        (
+            "xor",
+            Some("offset 1,extract 1 0"),
+            b"\x42\x02\x03",
+            b"\x42@A",
+        ),
+        (
+            "xor",
+            Some("offset   2,  extract 1 1"),
+            b"/\x42\x02",
+            b"/\x42@",
+        ),
+        ("xor", Some("offset 1, extract 2 9"), b"abc", b"abc"),
+        (
+            "pcrexform",
+            Some("\"/[^?]+\\?([^&=]+)\""),
+            b"/a?bc=d",
+            b"bc",
+        ),
+        ("pcrexform", Some("\"(?i)A(b)(?!c)\""), b"xabcabd", b"b"),
+        ("pcrexform", Some("\"x(y)\""), b"abc", b"abc"),
+        (
+            "zlib_deflate",
+            None,
+            b"\x78\x9cKLJ\x06\0\x02M\x01\x27",
+            b"abc",
+        ),
+        (
+            "zlib_deflate",
+            Some("max-size 2"),
+            b"\x78\x9cKLJ\x06\0\x02M\x01\x27",
+            b"ab",
+        ),
+        ("zlib_deflate", None, b"abc", b""),
+        (
+            "gunzip",
+            None,
+            b"\x1f\x8b\x08\x08\0\0\0\0\0\x03name\0KLJ\x06\0\xc2A\x24\x35\x03\0\0\0",
+            b"abc",
+        ),
+        ("from_base64", None, b"YWJj", b"abc"),
+        ("from_base64", Some("mode rfc2045"), b"YW Jj", b"abc"),
+        ("from_base64", None, b"YW Jj", b"a"),
+        ("from_base64", Some("mode strict"), b"YW Jj", b""),
+        ("from_base64", Some("mode strict"), b"YQ==", b"a"),
+        (
+            "from_base64",
+            Some("offset 1, bytes 4"),
+            b"xYWJjZGVm",
+            b"abc",
+        ),
+        ("from_base64", None, b"YWJjZ", b"abc"),
+    ];
+
     #[test]
     fn each_transform_gives_what_is_documented() {
-        /// Keyword, value, input, output.
-        type Row = (
-            &'static str,
-            Option<&'static str>,
-            &'static [u8],
-            &'static [u8],
-        );
-        let table: [Row; 22] = [
-            ("domain", None, b"www.bbc.co.uk", b"bbc.co.uk"),
-            ("domain", None, b"a.b.suricata.io", b"suricata.io"),
-            ("domain", None, b"co.uk", b""),
-            ("tld", None, b"www.bbc.co.uk", b"co.uk"),
-            ("tld", None, b"", b""),
-            ("dotprefix", None, b"a.example", b".a.example"),
-            ("to_lowercase", None, b"ABC d", b"abc d"),
-            ("to_uppercase", None, b"Abc d", b"ABC D"),
-            ("strip_whitespace", None, b" a\tb\r\nc ", b"abc"),
-            ("compress_whitespace", None, b"a  b \t c", b"a b c"),
-            ("url_decode", None, b"a%20b+c%2Fd%zz%4", b"a b c/d%zz%4"),
-            (
-                "to_md5",
-                None,
-                b"",
-                b"\xd4\x1d\x8c\xd9\x8f\0\xb2\x04\xe9\x80\x09\x98\xec\xf8\x42\x7e",
-            ),
-            (
-                "xor",
-                Some("\"0d0ac8ff\""),
-                b"\x0d\x0a\xc8\xff\x0c",
-                b"\0\0\0\0\x01",
-            ),
-            (
-                "header_lowercase",
-                None,
-                b"Host: A.B\r\nX-Y: Z\r\n",
-                b"host: A.B\r\nx-y: Z\r\n",
-            ),
-            (
-                "strip_pseudo_headers",
-                None,
-                b":method: GET\r\nhost: a\r\n",
-                b"host: a\r\n",
-            ),
-            ("from_base64", None, b"YWJj", b"abc"),
-            ("from_base64", Some("mode rfc2045"), b"YW Jj", b"abc"),
-            ("from_base64", None, b"YW Jj", b"a"),
-            ("from_base64", Some("mode strict"), b"YW Jj", b""),
-            ("from_base64", Some("mode strict"), b"YQ==", b"a"),
-            (
-                "from_base64",
-                Some("offset 1, bytes 4"),
-                b"xYWJjZGVm",
-                b"abc",
-            ),
-            ("from_base64", None, b"YWJjZ", b"abc"),
-        ];
-        for (keyword, value, input, expected) in table {
+        for &(keyword, value, input, expected) in TABLE {
             let written = Written {
                 keyword: keyword.to_owned(),
                 value: value.map(str::to_owned),
             };
             let mut out = b"left over".to_vec();
-            Transform::read(&written).unwrap().apply(input, &mut out);
+            let transform = Transform::read(&written).unwrap();
+            transform.apply(input, &mut out, &mut Inflater::default());
             assert_eq!(out, expected, "{keyword} {value:?}");
         }
     }
@@ -376,6 +327,13 @@ mod tests {
             ("xor", "zz"),
             ("from_base64", "mode x"),
             ("luaxform", "f.lua"),
+            ("xor", "offset 1"),
+            ("xor", "extract 0 1"),
+            ("xor", "extract 300 1"),
+            ("pcrexform", "("),
+            ("pcrexform", "no group"),
+            ("gunzip", "max-size 100000000"),
+            ("zlib_deflate", "min-size 1"),
         ] {
             let written = Written {
                 keyword: keyword.to_owned(),
