@@ -216,6 +216,7 @@ fn link_code(error: &LinkError) -> u32 {
         | LinkError::Broken(PeerError::NoNetns { .. }) => code::INVALID_NETNS,
         LinkError::Unsupported(_)
         | LinkError::Bypassed { .. }
+        | LinkError::Cilium { .. }
         | LinkError::Broken(PeerError::NoInterface { .. }) => code::NO_HOST_INTERFACE,
         LinkError::Broken(_) => code::TRY_AGAIN,
     }

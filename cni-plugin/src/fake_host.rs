@@ -37,6 +37,7 @@ pub(crate) fn link() -> PeerLink {
         pod_mac: "02:00:00:00:00:07".to_owned(),
         link_local: None,
         kind: "veth".to_owned(),
+        bypass: None,
     }
 }
 

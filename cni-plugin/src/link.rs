@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use weir_datapath::netns::{PeerError, PeerLink};
+use weir_datapath::netns::{Bypass, PeerError, PeerLink};
 
 use crate::host::Host;
 
@@ -24,9 +24,19 @@ pub enum LinkError {
     #[error(
         "the pod's host interface {ifname:?} is Cilium's, whose eBPF datapath may redirect frames past it (bpf_redirect_peer), uninspected: use a main plugin that forwards through the host's stack, or set \"onUnsupported\": \"skip\" to run such pods without weir"
     )]
+    Cilium {
+        /// Name of the host interface.
+        ifname: String,
+    },
+    /// Something on the host interface comes before weir's hook; `onUnsupported` decides.
+    #[error(
+        "the pod's host interface {ifname:?} has {bypass}, which comes before weir and may carry frames past it, uninspected: take the plugin that adds it out of the chain (bandwidth with an ingress limit, or a main plugin with an eBPF datapath; `tc filter show dev {ifname} ingress`, `bpftool net`), or set \"onUnsupported\": \"skip\" to run such pods without weir"
+    )]
     Bypassed {
         /// Name of the host interface.
         ifname: String,
+        /// What it has.
+        bypass: Bypass,
     },
     /// The pod's network is not as it must be at this point.
     #[error("{0}")]
@@ -53,8 +63,14 @@ pub fn find(host: &dyn Host, netns: &Path, ifname: &str) -> Result<PeerLink, Lin
         _ => LinkError::Broken(error),
     })?;
     if link.ifname.starts_with(CILIUM_PREFIX) && host.has_interface(CILIUM_HOST) {
+        return Err(LinkError::Cilium {
+            ifname: link.ifname,
+        });
+    }
+    if let Some(bypass) = link.bypass {
         return Err(LinkError::Bypassed {
             ifname: link.ifname,
+            bypass,
         });
     }
     Ok(link)

@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::link::bypass;
 use crate::link::{Link, LinkError, Links};
+
+pub use crate::link::bypass::Bypass;
 
 /// How long the scratch thread may take. It asks the kernel a handful of questions.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -31,6 +34,8 @@ pub struct PeerLink {
     pub link_local: Option<Ipv6Addr>,
     /// Kind of the interface inside the pod: `veth`.
     pub kind: String,
+    /// What on the host interface may carry frames past weir's hook.
+    pub bypass: Option<Bypass>,
 }
 
 /// Why there is no host side that weir could use.
@@ -134,13 +139,14 @@ fn peer_within(netns: &Path, ifname: &str, deadline: Duration) -> Result<PeerLin
     }
     let inside = look_inside(netns, ifname, (caller, namespace), deadline)?;
     let peer = peer_index(&inside, ifname)?;
-    let host = host_side(&inside, ifname, peer)?;
+    let (host, bypass) = host_side(&inside, ifname, peer)?;
     Ok(PeerLink {
         ifname: host.name,
         ifindex: host.index,
         pod_mac: format_mac(&inside.link.mac),
         link_local: inside.link_local,
         kind: VETH.to_owned(),
+        bypass,
     })
 }
 
@@ -167,15 +173,23 @@ fn peer_index(inside: &Inside, ifname: &str) -> Result<u32, PeerError> {
 }
 
 /// The device of that index here, which must name the pod's interface as its peer.
-fn host_side(inside: &Inside, ifname: &str, peer: u32) -> Result<Link, PeerError> {
-    let host = Links::open()
-        .and_then(|mut links| links.by_index(peer))
-        .map_err(|error| netlink_error(ifname, error))?;
-    host.filter(|host| host.kind.as_deref() == Some(VETH) && host.peer == Some(inside.link.index))
+fn host_side(
+    inside: &Inside,
+    ifname: &str,
+    peer: u32,
+) -> Result<(Link, Option<Bypass>), PeerError> {
+    let failed = |error| netlink_error(ifname, error);
+    let mut links = Links::open().map_err(failed)?;
+    let host = links
+        .by_index(peer)
+        .map_err(failed)?
+        .filter(|host| host.kind.as_deref() == Some(VETH) && host.peer == Some(inside.link.index))
         .ok_or_else(|| PeerError::PeerElsewhere {
             ifname: ifname.to_owned(),
             peer,
-        })
+        })?;
+    let bypass = bypass::find(&mut links, &host).map_err(failed)?;
+    Ok((host, bypass))
 }
 
 fn look_inside(

@@ -3,6 +3,7 @@
 //! Lookups are by name or index, not by listing, as a node has hundreds of devices; but for who has to know all.
 
 mod answer;
+pub(crate) mod bypass;
 mod features;
 pub(crate) mod pair;
 pub(crate) mod redirect;

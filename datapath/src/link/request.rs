@@ -19,6 +19,10 @@ use super::LinkError;
 use super::answer::{attributes, info_kind};
 use crate::netlink::{Answer, CREATE, EXCLUSIVE, Socket};
 
+/// `IFLA_XDP` and, in it, `IFLA_XDP_ATTACHED`: 0 where there is no program.
+const XDP: u16 = 43;
+const XDP_ATTACHED: u16 = 2;
+
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -33,6 +37,8 @@ pub(crate) struct Link {
     /// Set if that index counts in another network namespace.
     pub(crate) peer_elsewhere: Option<i32>,
     pub(crate) mac: Vec<u8>,
+    /// Has an XDP program.
+    pub(crate) xdp: bool,
 }
 
 /// rtnetlink of one network namespace.
@@ -77,14 +83,9 @@ impl Links {
         let sparing = LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]);
         wanted.attributes.push(sparing);
         let question = RouteNetlinkMessage::GetLink(wanted);
-        let found = self
-            .socket
-            .dump(
-                question.message_type(),
-                |writer| writer.emit(&question),
-                |answer| read_link(answer.payload).map(|link| (link.name, link.index)),
-            )
-            .map_err(|source| LinkError::new("list devices", source))?;
+        let found = self.list("list devices", &question, |payload| {
+            read_link(payload).map(|link| (link.name, link.index))
+        })?;
         Ok(found.into_iter().collect())
     }
 
@@ -149,14 +150,9 @@ impl Links {
         let mut wanted = AddressMessage::default();
         wanted.header.family = AddressFamily::Inet6;
         let question = RouteNetlinkMessage::GetAddress(wanted);
-        let found = self
-            .socket
-            .dump(
-                question.message_type(),
-                |writer| writer.emit(&question),
-                |answer| read_link_local(answer.payload, index),
-            )
-            .map_err(|source| LinkError::new("list IPv6 addresses", source))?;
+        let found = self.list("list IPv6 addresses", &question, |payload| {
+            read_link_local(payload, index)
+        })?;
         Ok(found.into_iter().next())
     }
 
@@ -171,6 +167,22 @@ impl Links {
             |answer| read_nsid(answer.payload),
         )?;
         Ok(found.flatten())
+    }
+
+    /// One question with many answers.
+    pub(super) fn list<T>(
+        &mut self,
+        action: &str,
+        question: &RouteNetlinkMessage,
+        mut read: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, LinkError> {
+        self.socket
+            .dump(
+                question.message_type(),
+                |writer| writer.emit(question),
+                |answer| read(answer.payload),
+            )
+            .map_err(|source| LinkError::new(action, source))
     }
 
     /// One acknowledged request.
@@ -217,10 +229,15 @@ fn read_link(payload: &[u8]) -> Option<Link> {
         peer: None,
         peer_elsewhere: None,
         mac: Vec::new(),
+        xdp: false,
     };
     for attribute in attributes(payload, header.buffer_len()) {
         if attribute.kind() == libc::IFLA_LINKINFO {
             link.kind = info_kind(attribute.value());
+            continue;
+        }
+        if attribute.kind() == XDP {
+            link.xdp = is_xdp_attached(attribute.value());
             continue;
         }
         match LinkAttribute::parse_with_param(&attribute, header.interface_family) {
@@ -233,6 +250,12 @@ fn read_link(payload: &[u8]) -> Option<Link> {
         }
     }
     Some(link).filter(|link| !link.name.is_empty())
+}
+
+fn is_xdp_attached(xdp: &[u8]) -> bool {
+    attributes(xdp, 0).any(|attribute| {
+        attribute.kind() == XDP_ATTACHED && attribute.value().iter().any(|byte| *byte != 0)
+    })
 }
 
 fn read_link_local(payload: &[u8], index: u32) -> Option<Ipv6Addr> {
@@ -310,6 +333,18 @@ mod tests {
         assert!(LinkMessage::parse(answer.bytes()).is_err());
         let link = read_link(answer.bytes()).unwrap();
         assert_eq!(link.kind.as_deref(), Some("macvlan"));
+    }
+
+    #[test]
+    fn an_xdp_program_shows_by_what_is_attached() {
+        for (attached, expected) in [(0, false), (1, true), (4, true)] {
+            let mut xdp = Writer::default();
+            xdp.attribute(XDP_ATTACHED, &[attached]);
+            let mut answer = written(named("eth0"));
+            answer.attribute(XDP, xdp.bytes());
+            assert_eq!(read_link(answer.bytes()).unwrap().xdp, expected);
+        }
+        assert!(!read_link(written(named("eth0")).bytes()).unwrap().xdp);
     }
 
     #[test]

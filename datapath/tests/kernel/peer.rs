@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_datapath::netns::{PeerError, peer_of};
+use weir_datapath::netns::{Bypass, PeerError, peer_of};
 use weir_datapath::policy::FailMode;
 use weir_datapath::support;
 
@@ -19,6 +19,63 @@ fn the_host_side_of_a_veth_is_found_from_inside() {
         assert_eq!(peer.pod_mac, "02:66:00:00:00:0b");
         assert_eq!(peer.kind, "veth");
         assert_eq!(peer.link_local, Some("fe80::66:ff:fe00:b".parse().unwrap()));
+    });
+}
+
+/// As the plugin `bandwidth` limits what a pod sends, and as an eBPF datapath hooks in.
+#[test]
+fn filters_that_come_before_weirs_hook_are_found() {
+    in_node(|| {
+        bridge();
+        let one = pod(11, FailMode::Open);
+        let bypass = || peer_of(&one.netns.path(), "eth0").unwrap().bypass;
+        let tc = |words: &str| run("tc", &words.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(bypass(), None);
+        tc("qdisc add dev vp11 root tbf rate 1mbit burst 32kbit latency 400ms");
+        tc("qdisc add dev vp11 ingress");
+        assert_eq!(
+            bypass(),
+            None,
+            "a queue on the way out, an empty one on the way in"
+        );
+        ip("link add ifb11 type ifb");
+        tc(
+            "filter add dev vp11 parent ffff: protocol all u32 match u32 0 0 action mirred egress redirect dev ifb11",
+        );
+        assert_eq!(bypass(), Some(Bypass::Filter("u32".to_owned())));
+        tc("qdisc del dev vp11 ingress");
+        assert_eq!(bypass(), None);
+        tc("qdisc add dev vp11 clsact");
+        run(
+            "tc",
+            &[
+                "filter",
+                "add",
+                "dev",
+                "vp11",
+                "ingress",
+                "bpf",
+                "bytecode",
+                "1,6 0 0 0,",
+            ],
+        );
+        assert_eq!(bypass(), Some(Bypass::Filter("bpf".to_owned())));
+        tc("qdisc del dev vp11 clsact");
+        tc("qdisc add dev vp11 clsact");
+        run(
+            "tc",
+            &[
+                "filter",
+                "add",
+                "dev",
+                "vp11",
+                "egress",
+                "bpf",
+                "bytecode",
+                "1,6 0 0 0,",
+            ],
+        );
+        assert_eq!(bypass(), None, "the way out comes behind weir's hook");
     });
 }
 

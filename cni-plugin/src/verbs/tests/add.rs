@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weir_datapath::kernel::AntiSpoof;
-use weir_datapath::netns::{PeerError, PeerLink};
+use weir_datapath::netns::{Bypass, PeerError, PeerLink};
 use weir_datapath::policy::{FailMode, Mode};
 use weir_datapath::support::Missing;
 
@@ -268,4 +268,30 @@ fn a_datapath_that_goes_past_the_host_interface_is_refused() {
         message.contains("Cilium") && message.contains("onUnsupported"),
         "{message}"
     );
+}
+
+#[test]
+fn what_comes_before_weirs_hook_is_refused_or_skipped_as_configured() {
+    for (bypass, name) in [
+        (Bypass::Xdp, "XDP"),
+        (Bypass::Tcx, "tcx"),
+        (Bypass::Filter("u32".to_owned()), "`u32`"),
+    ] {
+        let (host, run) = (FakeHost::default(), RunDir::new());
+        host.set_link(move || {
+            Ok(PeerLink {
+                bypass: Some(bypass.clone()),
+                ..link()
+            })
+        });
+        let env = environment("c1", "");
+        let (code, message) = call(&host, Add, &env, &run.config(PREV)).unwrap_err();
+        assert_eq!(code, code::NO_HOST_INTERFACE);
+        for part in [name, "bandwidth", "onUnsupported"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        let skip = run.config(&format!("{PREV},\"onUnsupported\":\"skip\""));
+        call(&host, Add, &env, &skip).unwrap();
+        assert_eq!(run.store().load_all().0, []);
+    }
 }
