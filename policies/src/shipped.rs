@@ -25,6 +25,7 @@ pub const RULE_FILES: &[(&str, &str)] = &[
     ("mining.rules", include_str!("../rules/mining.rules")),
     ("smb.rules", include_str!("../rules/smb.rules")),
     ("scan.rules", include_str!("../rules/scan.rules")),
+    ("protocols.rules", include_str!("../rules/protocols.rules")),
 ];
 
 /// Traffic that fires each shipped signature, and near misses that do not, as YAML.

@@ -14,11 +14,14 @@ use weir_policies::rule::ast::{
 use weir_policies::shipped::{CASES, RULE_FILES, SIDS};
 
 /// Keywords the rules may use.
-const KEYWORDS: [&str; 22] = [
+const KEYWORDS: [&str; 32] = [
+    "bsize",
     "classtype",
     "content",
     "depth",
     "distance",
+    "dns.query",
+    "dns.rrtype",
     "dsize",
     "endswith",
     "fast_pattern",
@@ -35,7 +38,14 @@ const KEYWORDS: [&str; 22] = [
     "reference",
     "rev",
     "sid",
+    "ssh.proto",
+    "ssh.software",
+    "ssl_version",
+    "startswith",
     "threshold",
+    "tls.cert_serial",
+    "tls.cert_subject",
+    "tls.sni",
     "within",
 ];
 
@@ -98,14 +108,22 @@ fn cases() -> BTreeMap<u32, Case> {
     cases
 }
 
-/// The payload tests of a rule.
+/// Application protocols whose rules look into what is read of them, which only the engine does.
+const PROTOCOLS: [&str; 3] = ["dns", "ssh", "tls"];
+
+fn of_a_protocol(rule: &Rule) -> bool {
+    PROTOCOLS.contains(&rule.header.protocol.name.as_str())
+}
+
+/// The payload tests of a rule; none of one that looks into a protocol.
 fn payload_tests(rule: &Rule) -> Vec<&PayloadTest> {
     rule.matches
         .iter()
         .filter_map(|condition| match &condition.value {
             Match::Payload { buffer, test } => {
-                assert_eq!(*buffer, Buffer::Payload, "sid {}", rule.meta.sid);
-                Some(test)
+                let payload = *buffer == Buffer::Payload;
+                assert_ne!(payload, of_a_protocol(rule), "sid {}", rule.meta.sid);
+                payload.then_some(test)
             }
             _ => None,
         })
@@ -229,7 +247,8 @@ fn rules_that_drop_are_not_thresholded_and_noisy_ones_are() {
         if rule.action == Action::Drop {
             assert_eq!(rule.threshold, None, "{}", rule.meta.sid);
         }
-        let bare = payload_tests(&rule).is_empty() && rule.action == Action::Alert;
+        let empty = payload_tests(&rule).is_empty() && !of_a_protocol(&rule);
+        let bare = empty && rule.action == Action::Alert;
         let kind = rule.threshold.map(|threshold| threshold.kind);
         if bare {
             assert!(
