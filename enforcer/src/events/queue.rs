@@ -9,9 +9,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 /// Bytes from which on a chunk is handed over before its batch is done.
 pub const CHUNK: usize = 64 * 1024;
 
-/// Empty chunks a worker may have waiting for it.
-const RECYCLED: usize = 4;
-
 /// Lines on their way to the writer.
 pub struct Chunk {
     bytes: Vec<u8>,
@@ -103,9 +100,11 @@ impl EventSink {
 /// A queue of `capacity` chunks with one sink per worker.
 #[must_use]
 pub fn channel(workers: u16, capacity: u16) -> (Vec<EventSink>, Receiver<Chunk>) {
-    let (queue, source) = sync_channel(usize::from(capacity));
+    let capacity = usize::from(capacity);
+    let (queue, source) = sync_channel(capacity);
     let sinks = (0..workers).map(|_| {
-        let (home, recycled) = sync_channel(RECYCLED);
+        // Room for every chunk that can be on its way, so that none is freed and made again.
+        let (home, recycled) = sync_channel(capacity + 1);
         EventSink {
             queue: queue.clone(),
             home,

@@ -4,6 +4,8 @@
 //! that it could wait for. Should one panic or lose its socket, the whole process ends: the lease lapses
 //! and the fail mode of each attachment decides.
 
+#[cfg(test)]
+mod allocation_tests;
 pub mod counters;
 pub mod handover;
 mod output;

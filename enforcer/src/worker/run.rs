@@ -86,14 +86,8 @@ impl Worker {
             } else {
                 Wait::ForOne
             };
-            let received = self.receive(wait)?;
-            // After the wait, so that what comes is judged by what holds now.
-            self.hear();
-            match received {
-                Receive::Frames(frames) if frames > 0 => {
-                    self.process_batch(frames);
-                    idle_since = None;
-                }
+            match self.turn(wait)? {
+                Receive::Frames(frames) if frames > 0 => idle_since = None,
                 Receive::Inexpressible => self.output.counters.inexpressible += 1,
                 Receive::Empty | Receive::Frames(_) if stopping => break,
                 Receive::Empty | Receive::Frames(_) if wait == Wait::No => std::hint::spin_loop(),
@@ -102,6 +96,19 @@ impl Worker {
         }
         self.finish();
         Ok(())
+    }
+
+    /// Takes what there is, and settles it.
+    pub(super) fn turn(&mut self, wait: Wait) -> Result<Receive, WorkerError> {
+        let received = self.receive(wait)?;
+        // After the wait, so that what comes is judged by what holds now.
+        self.hear();
+        if let Receive::Frames(frames) = received
+            && frames > 0
+        {
+            self.process_batch(frames);
+        }
+        Ok(received)
     }
 
     /// True while the worker looks for frames instead of waiting for them.
