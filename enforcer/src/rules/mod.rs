@@ -235,7 +235,7 @@ impl Files {
                 continue;
             };
             for rule in &file.rules {
-                if !rule.enabled || signatures.insert((rule.meta.gid, rule.meta.sid)) {
+                if signatures.insert((rule.meta.gid, rule.meta.sid)) {
                     rules.push((rule, name.as_str()));
                 } else {
                     report.add_duplicate(rule, name);
@@ -248,7 +248,7 @@ impl Files {
     /// Whether an enabled rule of any file has that identity.
     fn has(&self, gid: u32, sid: u32) -> bool {
         let mut rules = self.parsed.values().flat_map(|file| &file.rules);
-        rules.any(|rule| rule.enabled && (rule.meta.gid, rule.meta.sid) == (gid, sid))
+        rules.any(|rule| (rule.meta.gid, rule.meta.sid) == (gid, sid))
     }
 
     fn report_into(&self, report: &mut Report) {

@@ -101,7 +101,7 @@ impl Report {
     }
 
     pub(super) fn add_parsed(&mut self, name: &str, file: &ParsedFile) {
-        self.disabled += file.rules.iter().filter(|rule| !rule.enabled).count();
+        self.disabled += file.disabled;
         self.skipped += file.skipped;
         for diagnostic in &file.diagnostics {
             self.seen.insert(of_diagnostic(name, diagnostic));

@@ -25,15 +25,23 @@ pub(super) enum Source {
 
 /// A text of rules, parsed.
 pub(super) struct ParsedFile {
+    /// The enabled rules.
     pub(super) rules: Vec<Rule>,
+    /// How many are not enabled: these are read, and not kept.
+    pub(super) disabled: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) skipped: usize,
 }
 
 impl From<Parsed> for ParsedFile {
     fn from(parsed: Parsed) -> Self {
+        let mut rules = parsed.rules;
+        let all = rules.len();
+        rules.retain(|rule| rule.enabled);
+        rules.shrink_to_fit();
         Self {
-            rules: parsed.rules,
+            disabled: all - rules.len(),
+            rules,
             diagnostics: parsed.diagnostics,
             skipped: parsed.skipped.len(),
         }

@@ -15,6 +15,7 @@ use crate::attachments::snapshot::Snapshot;
 use crate::capture::batch::Destination;
 use crate::capture::socket::{InjectSocket, Receive, Wait};
 use crate::capture::vnet::VnetHeader;
+use crate::events::file_store::FileSink;
 use crate::events::queue::{self, Chunk};
 use crate::settings::Settings;
 use crate::settle::{Decision, decide};
@@ -206,6 +207,7 @@ impl Rig {
             capture_end: index_of("c1"),
             view: Arc::new(ArcSwap::from_pointee(view)),
             sinks,
+            files: FileSink::default(),
         };
         let worker = build(config, &[Arc::default()]).unwrap().pop().unwrap();
         Self {
