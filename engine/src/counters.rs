@@ -31,7 +31,7 @@ pub struct Counters {
     /// Stream events raised, by [`StreamEvent`] number.
     stream_events: EventCounts<64>,
     /// Decode events raised, by their number.
-    decode_events: EventCounts<128>,
+    decode_events: EventCounts<{ crate::decode::MAX_EVENTS }>,
 }
 
 /// Frames and their fate. While nothing is held, `seen` = passed + released + steered + all dropped

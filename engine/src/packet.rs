@@ -23,6 +23,8 @@ pub enum Transport {
         source: u16,
         /// Destination port.
         destination: u16,
+        /// Offset in the frame just behind the last chunk.
+        end: usize,
     },
     /// ICMP (1).
     Icmp4(IcmpHeader),
@@ -260,9 +262,11 @@ impl<'a> Packet<'a> {
     /// Everything above the IP header: the bytes that an L4 checksum covers.
     #[must_use]
     pub fn segment(&self) -> &'a [u8] {
-        self.frame
-            .get(self.l4..self.payload_end)
-            .unwrap_or_default()
+        let end = match self.transport {
+            Transport::Sctp { end, .. } => end,
+            _ => self.payload_end,
+        };
+        self.frame.get(self.l4..end).unwrap_or_default()
     }
 
     /// Source and destination port; 0 where the transport has none.
@@ -277,6 +281,7 @@ impl<'a> Packet<'a> {
             | Transport::Sctp {
                 source,
                 destination,
+                ..
             } => (source, destination),
             _ => (0, 0),
         }

@@ -264,6 +264,20 @@ decode_events! {
     EspTooSmall = "esp.pkt_too_small", Informative;
     /// SCTP header cut short.
     SctpTooSmall = "sctp.pkt_too_small", Undeliverable;
+    /// SCTP chunk header cut short.
+    SctpChunkTooSmall = "sctp.chunk_too_small", Undeliverable;
+    /// SCTP chunk length under 4 or beyond the packet.
+    SctpChunkLenInvalid = "sctp.chunk_len_invalid", Undeliverable;
+    /// INIT with other chunks in one packet.
+    SctpInitBundled = "sctp.init_chunk_bundled", Informative;
+    /// INIT in a packet with a verification tag.
+    SctpInitTag = "sctp.init_with_non_zero_vtag", Informative;
+    /// DATA in a packet without a verification tag.
+    SctpDataWithoutTag = "sctp.data_with_zero_vtag", Informative;
+    /// More chunks than are looked at.
+    SctpTooManyChunks = "sctp.too_many_chunks", Informative;
+    /// More DATA chunks than is usual.
+    SctpTooManyDataChunks = "sctp.too_many_data_chunks", Informative;
 
     /// GRE header cut short.
     GreTooSmall = "gre.pkt_too_small", Informative;
@@ -319,60 +333,6 @@ impl DecodeEvent {
     }
 }
 
-/// A set of events, in no memory but its own 16 bytes: an event that occurs twice in a packet is
-/// there once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Events(u128);
-
-const _: () = assert!(DecodeEvent::ALL.len() <= 128, "Events is a 128-bit set");
-
-impl Events {
-    /// No event.
-    pub const NONE: Self = Self(0);
-
-    /// Adds an event.
-    pub fn insert(&mut self, event: DecodeEvent) {
-        self.0 |= 1 << (event as u8);
-    }
-
-    /// True when the event is among them.
-    #[must_use]
-    pub fn contains(self, event: DecodeEvent) -> bool {
-        self.0 & (1 << (event as u8)) != 0
-    }
-
-    /// True when there is none.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Number of events.
-    #[must_use]
-    pub fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// The events, in the order of their numbers.
-    pub fn iter(self) -> impl Iterator<Item = DecodeEvent> {
-        let mut left = self.0;
-        std::iter::from_fn(move || {
-            let number = left.trailing_zeros() as usize;
-            let event = DecodeEvent::ALL.get(number).copied()?;
-            left &= left - 1;
-            Some(event)
-        })
-    }
-}
-
-impl Extend<DecodeEvent> for Events {
-    fn extend<I: IntoIterator<Item = DecodeEvent>>(&mut self, events: I) {
-        for event in events {
-            self.insert(event);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,29 +359,5 @@ mod tests {
             Some(DecodeEvent::UdpLenInvalid)
         );
         assert_eq!(DecodeEvent::from_name("ipv4.no_such_event"), None);
-    }
-
-    #[test]
-    fn a_set_gives_back_what_went_in_once_and_in_order() {
-        let mut events = Events::NONE;
-        assert!(events.is_empty());
-        events.insert(DecodeEvent::ErspanVersion);
-        events.insert(DecodeEvent::EthernetTooSmall);
-        events.insert(DecodeEvent::ErspanVersion);
-        assert_eq!(events.len(), 2);
-        assert!(events.contains(DecodeEvent::EthernetTooSmall));
-        assert!(!events.contains(DecodeEvent::Ipv4TooSmall));
-        assert_eq!(
-            events.iter().collect::<Vec<_>>(),
-            [DecodeEvent::EthernetTooSmall, DecodeEvent::ErspanVersion]
-        );
-    }
-
-    #[test]
-    fn every_event_fits_the_set() {
-        let mut events = Events::NONE;
-        events.extend(DecodeEvent::ALL.iter().copied());
-        assert_eq!(events.len(), DecodeEvent::ALL.len());
-        assert!(events.iter().eq(DecodeEvent::ALL.iter().copied()));
     }
 }

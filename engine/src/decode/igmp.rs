@@ -1,4 +1,5 @@
-//! IGMP (RFC 2236, RFC 9776): checked for form only; it has no ports and is matched as `ip`.
+//! IGMP (RFC 2236, RFC 9776): checked for form only; it has no ports. A message of version 3 is all
+//! header; behind the eight bytes of older ones comes the payload.
 
 use crate::packet::{Packet, Transport};
 
@@ -20,14 +21,21 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Step {
         Some(V3_REPORT) if message.len() < HEADER => Some(DecodeEvent::IgmpV3TooSmall),
         _ if message.len() < HEADER => Some(DecodeEvent::IgmpTooSmall),
         Some(V3_REPORT) if !report_fits(message) => Some(DecodeEvent::IgmpMalformed),
-        Some(QUERY) if message.len() > HEADER => query(message),
+        _ if is_v3_query(message) => query(message),
         _ => None,
     };
     packet.events.extend(event);
+    let v3 = matches!(byte(message, 0), Some(V3_REPORT)) || is_v3_query(message);
+    let header = if v3 { message.len() } else { HEADER };
+    packet.payload_start = (packet.l4 + header).min(packet.payload_end);
     Ok(())
 }
 
 /// A query longer than version 2's is one of version 3.
+fn is_v3_query(message: &[u8]) -> bool {
+    byte(message, 0) == Some(QUERY) && message.len() > HEADER
+}
+
 fn query(message: &[u8]) -> Option<DecodeEvent> {
     if message.len() < V3_QUERY {
         return Some(DecodeEvent::IgmpV3TooSmall);

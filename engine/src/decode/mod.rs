@@ -6,7 +6,7 @@
 //! What is read: Ethernet II and 802.3 with LLC/SNAP, up to [`MAX_VLANS`] VLAN tags (802.1Q, 802.1ad,
 //! 0x9100), VN-tag, E-tag, 802.1ah, `FabricPath`, `PPPoE` and PPP, MPLS, Linux cooked, BSD loopback, Cisco HDLC,
 //! ARP (recognised), IPv4 (RFC 791), IPv6 (RFC 8200) with up to [`MAX_EXTENSIONS`] extension headers,
-//! TCP (RFC 9293), UDP, ICMP, `ICMPv6`, SCTP ports. What a frame's packet carries in a tunnel is
+//! TCP (RFC 9293), UDP, ICMP, `ICMPv6`, IGMP, SCTP with its chunks. What a frame's packet carries in a tunnel is
 //! decoded by [`inner`], one tunnel at a time, as a packet of its own.
 //!
 //! Invariants: no panic on any input; offsets of a packet satisfy `l3 <= l4 <= payload_start <=
@@ -17,6 +17,7 @@
 mod bytes;
 pub mod checksum;
 mod event;
+mod events;
 #[cfg(test)]
 mod fault_tests;
 mod icmp;
@@ -31,6 +32,7 @@ mod mpls;
 #[cfg(test)]
 mod oracle_tests;
 mod ppp;
+pub mod sctp;
 mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -42,7 +44,10 @@ mod tunnel_gre;
 #[cfg(test)]
 mod tunnel_tests;
 
-pub use event::{DecodeEvent, Events, Judgement};
+pub use event::{DecodeEvent, Judgement};
+pub use events::Events;
+pub(crate) use events::MAX_EVENTS;
+pub(crate) use transport::IGMP;
 pub use tunnel::{Inner, MAX_TUNNEL_DEPTH, inner};
 
 use crate::frame::LinkType;

@@ -1,14 +1,13 @@
-//! UDP (RFC 768), SCTP's common header (RFC 9260), and the choice of the transport decoder.
+//! UDP (RFC 768), and the choice of the transport decoder.
 
 use crate::packet::{Network, Packet, Transport};
 
-use super::bytes::u16_at;
 use super::link::rest;
-use super::{DecodeEvent, Step, icmp, igmp, tcp};
+use super::{DecodeEvent, Step, icmp, igmp, sctp, tcp};
 
 /// Protocol numbers (IANA).
 pub(super) const ICMP: u8 = 1;
-pub(super) const IGMP: u8 = 2;
+pub(crate) const IGMP: u8 = 2;
 pub(super) const IPV4: u8 = 4;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
@@ -23,7 +22,6 @@ const SCTP: u8 = 132;
 /// Security parameters index and sequence number (RFC 4303).
 const ESP_HEADER: usize = 8;
 const UDP_HEADER: usize = 8;
-const SCTP_HEADER: usize = 12;
 
 /// The transport header at `packet.l4`, of the protocol `packet.protocol`.
 #[inline]
@@ -33,7 +31,7 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Step {
         (UDP, _) => udp(packet),
         (ICMP, Network::Ipv4) => icmp::decode4(packet),
         (ICMPV6, Network::Ipv6) => icmp::decode6(packet),
-        (SCTP, _) => sctp(packet),
+        (SCTP, _) => sctp::decode(packet),
         (IGMP, Network::Ipv4) => igmp::decode(packet),
         (protocol, network) => {
             packet.transport = Transport::Other(protocol);
@@ -77,17 +75,5 @@ fn udp(packet: &mut Packet<'_>) -> Step {
     packet.payload_start = packet.l4 + UDP_HEADER;
     // What the IP packet has beyond the datagram is not delivered to any socket.
     packet.payload_end = packet.l4 + len;
-    Ok(())
-}
-
-fn sctp(packet: &mut Packet<'_>) -> Step {
-    let header = rest(packet, packet.l4)
-        .get(..SCTP_HEADER)
-        .ok_or(DecodeEvent::SctpTooSmall)?;
-    packet.transport = Transport::Sctp {
-        source: u16_at(header, 0).unwrap_or_default(),
-        destination: u16_at(header, 2).unwrap_or_default(),
-    };
-    packet.payload_start = packet.l4 + SCTP_HEADER;
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! by [`BufferId`] and knows none of them.
 
 use super::program::Version;
+use crate::decode::{IGMP, sctp};
 use crate::packet::{Network, Packet, Transport};
 
 /// A buffer: index into [`REGISTRY`].
@@ -27,6 +28,10 @@ pub(super) enum PacketBuffer {
     Udp,
     Icmp4,
     Icmp6,
+    Igmp,
+    Sctp,
+    /// User data, chunk by chunk.
+    SctpData,
     Source,
     Destination,
 }
@@ -55,6 +60,9 @@ pub(super) const REGISTRY: &[Entry] = &[
     packet("udp.hdr", PacketBuffer::Udp),
     packet("icmpv4.hdr", PacketBuffer::Icmp4),
     packet("icmpv6.hdr", PacketBuffer::Icmp6),
+    packet("igmp.hdr", PacketBuffer::Igmp),
+    packet("sctp.chunk_data", PacketBuffer::SctpData),
+    packet("sctp.hdr", PacketBuffer::Sctp),
 ];
 
 /// The buffer of that keyword.
@@ -70,11 +78,14 @@ pub(super) struct Buffers<'a> {
 }
 
 impl<'a> Buffers<'a> {
-    /// Bytes of a buffer; `None` where it does not exist here.
-    pub(super) fn bytes(&self, id: BufferId) -> Option<&'a [u8]> {
-        match REGISTRY.get(usize::from(id.0))?.provider {
-            Provider::Packet(buffer) => packet_bytes(self.packet, buffer),
-        }
+    /// Every instance of a buffer that there is here.
+    pub(super) fn all(&self, id: BufferId) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let packet = self.packet;
+        let asked = REGISTRY.get(usize::from(id.0)).map(|entry| entry.provider);
+        let chunks = asked == Some(Provider::Packet(PacketBuffer::SctpData));
+        let one = asked.and_then(|Provider::Packet(buffer)| packet_bytes(packet, buffer));
+        let many = chunks.then(|| sctp::chunks(packet).filter_map(|chunk| chunk.user_data()));
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }
 
@@ -86,6 +97,8 @@ fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a 
         | (PacketBuffer::Udp, _, Transport::Udp { .. })
         | (PacketBuffer::Icmp6, _, Transport::Icmp6(_)) => packet.transport_header(),
         (PacketBuffer::Icmp4, _, Transport::Icmp4(icmp)) => icmp4_header(packet, icmp.kind),
+        (PacketBuffer::Igmp, Network::Ipv4, Transport::Other(IGMP)) => packet.transport_header(),
+        (PacketBuffer::Sctp, _, Transport::Sctp { .. }) => packet.segment(),
         (PacketBuffer::Source, ..) => address(packet, 0)?,
         (PacketBuffer::Destination, ..) => address(packet, 1)?,
         _ => return None,

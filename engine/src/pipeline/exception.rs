@@ -2,7 +2,7 @@
 //!
 //! The policies and their names are Suricata's; what each exception is to weir:
 //!
-//! - *midstream*: the beginning of a TCP flow was not seen, and picking it up is off;
+//! - *midstream*: the beginning of a TCP flow was not seen, whether it is picked up or not;
 //! - *reassembly memcap*: stream bytes that cannot be kept;
 //! - *flow memcap*: a new flow, and a table that holds nothing that may give way;
 //! - *defrag memcap*: a fragment that cannot be held;
@@ -13,6 +13,7 @@
 
 use crate::flow::FlowIndex;
 use crate::frame::{FrameMeta, Mode};
+use crate::stream::Admission;
 use crate::verdict::{DropReason, RejectSides};
 
 use super::Engine;
@@ -254,11 +255,23 @@ impl Engine {
         policies.of(exception, meta.mode, self.config.midstream) == ExceptionPolicy::PassPacket
     }
 
-    /// A TCP flow whose beginning was not seen and that is not picked up.
-    pub(super) fn on_midstream(&mut self, meta: &FrameMeta, tracked: &mut Tracked) {
-        let flow = tracked.flow.map(|(index, _)| index);
-        tracked.refused = self.except(Exception::Midstream, (flow, meta));
+    /// Asks the policy about a TCP flow whose beginning was not seen, picked up or not; true when the rest
+    /// of it is dropped.
+    pub(super) fn is_refused_midstream(
+        &mut self,
+        admission: Admission,
+        meta: &FrameMeta,
+        tracked: &mut Tracked,
+    ) -> bool {
+        let index = tracked.flow.map(|(index, _)| index);
+        let flow = index.and_then(|index| self.flows.get_mut(index));
+        let picked_up = flow.is_some_and(|flow| flow.tcp.take_pickup());
+        if !picked_up && admission != Admission::Midstream {
+            return false;
+        }
+        tracked.refused = self.except(Exception::Midstream, (index, meta));
         tracked.uninspected = tracked.refused.is_some() && meta.mode == Mode::Prevent;
+        tracked.uninspected
     }
 }
 

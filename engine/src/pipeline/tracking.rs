@@ -218,11 +218,16 @@ impl Engine {
         }
         tracked.urgent = urgent;
         let admission = self.admit(&segment, meta, tracked, output);
+        if self.is_refused_midstream(admission, meta, tracked) {
+            return;
+        }
         match admission {
             Admission::Taken => self.reassemble(packet, meta, segment, tracked),
             Admission::Refused(event) => tracked.refuse(DropReason::StreamInvalid, event),
-            Admission::Midstream => self.on_midstream(meta, tracked),
-            Admission::NoEffect | Admission::Untracked | Admission::Restart => {}
+            Admission::NoEffect
+            | Admission::Untracked
+            | Admission::Midstream
+            | Admission::Restart => {}
         }
         if let Some((index, direction)) = tracked.flow
             && let Some(flow) = self.flows.get_mut(index)

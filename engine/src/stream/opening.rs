@@ -100,7 +100,8 @@ impl Tcp {
             return Admission::Restart;
         }
         match self.state {
-            State::None if arrival.pickup.midstream => {
+            State::None if arrival.pickup.midstream || arrival.pickup.one_sided => {
+                self.picked_up = true;
                 self.state = State::Handshake;
                 let (me, peer) = self.halves_mut(arrival.direction);
                 me.begin(segment, arrival.at);

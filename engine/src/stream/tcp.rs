@@ -68,6 +68,8 @@ pub struct Tcp {
     /// A SYN that may open a new connection, once it is answered.
     pub(super) pending: Option<(FlowDirection, SeqNumber)>,
     pub(super) handshake_seen: bool,
+    /// It was picked up midstream, and nobody asked yet.
+    pub(super) picked_up: bool,
     /// Who sent the first FIN.
     pub(super) first_to_close: Option<FlowDirection>,
     flags: [u8; 2],
@@ -123,6 +125,12 @@ impl Tcp {
             events.insert(event);
         }
         admission
+    }
+
+    /// Whether it was picked up midstream since this was last asked.
+    #[must_use]
+    pub fn take_pickup(&mut self) -> bool {
+        std::mem::take(&mut self.picked_up)
     }
 
     /// How far the flow has come.
@@ -232,6 +240,7 @@ impl Tcp {
                 Admission::Midstream
             };
         }
+        self.picked_up = true;
         let (me, peer) = self.halves_mut(arrival.direction);
         me.pick_up(segment.start, Origin::Midstream);
         if let Some(ack) = segment.ack {

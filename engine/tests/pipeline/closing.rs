@@ -15,6 +15,8 @@ fn spoken() -> World {
 
 /// Brings a connection to a state.
 type Approach = fn(&mut World);
+/// Makes a segment.
+type Make = fn() -> Segment;
 
 fn established(_: &mut World) {}
 
@@ -66,7 +68,7 @@ fn lying_server() -> Segment {
 
 #[test]
 fn out_of_place_is_called_by_the_state_of_the_receiver() {
-    let cases: &[(Approach, fn() -> Segment, &'static str)] = &[
+    let cases: &[(Approach, Make, &'static str)] = &[
         (established, far_client, "stream.est_packet_out_of_window"),
         (
             established,
@@ -100,7 +102,7 @@ fn out_of_place_is_called_by_the_state_of_the_receiver() {
 
 #[test]
 fn an_invalid_acknowledgement_is_called_by_the_state_of_the_receiver() {
-    let cases: &[(Approach, fn() -> Segment, &'static str)] = &[
+    let cases: &[(Approach, Make, &'static str)] = &[
         (established, lying_client, "stream.est_invalid_ack"),
         (
             established,

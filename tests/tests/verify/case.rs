@@ -24,8 +24,9 @@ pub(crate) struct Case {
     /// Drop and reject signatures act.
     pub(crate) prevent: bool,
     pub(crate) expected: Alerts,
-    /// Packets that are dropped, in prevent cases.
-    pub(crate) drops: BTreeSet<u64>,
+    /// Packets that are dropped, in prevent cases: the first of them, and how many there are.
+    drops: BTreeSet<u64>,
+    dropped: usize,
     capture: String,
     rules: Vec<String>,
     flags: Vec<&'static str>,
@@ -91,6 +92,10 @@ impl From<&Value> for Case {
                 .flatten()
                 .filter_map(Value::as_u64)
                 .collect(),
+            dropped: value["n_drops"]
+                .as_u64()
+                .and_then(|count| count.try_into().ok())
+                .unwrap_or(0),
             capture: text(&value["pcap"]),
             rules: value["rules"]
                 .as_array()
@@ -137,6 +142,14 @@ impl Case {
                 ..Outcome::default()
             },
         }
+    }
+
+    /// Whether it says which packets are dropped, and whether these and no others were. `None`: nothing was
+    /// dropped, as it should be.
+    pub(crate) fn same_drops(&self, outcome: &Outcome) -> Option<bool> {
+        let asks = self.prevent && (self.dropped > 0 || !outcome.drops.is_empty());
+        let same = outcome.drops.len() == self.dropped && self.drops.is_subset(&outcome.drops);
+        asks.then_some(same && !outcome.failed)
     }
 
     /// The whole multiset is the expected one.

@@ -79,6 +79,7 @@ fn alerts_are_those_of_the_outside_engine() -> Result<()> {
     let outcomes = run_all(&weir, &corpus, &cases)?;
     let results: Vec<_> = cases.iter().zip(&outcomes).collect();
     println!("{}", score::failures(&results));
+    println!("{}", score::other_drops(&results));
     println!("{}", score::table(&results));
     let mut expectations = Expectations::read().context("the expectations")?;
     let lost = expectations.lost(&results);

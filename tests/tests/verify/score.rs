@@ -22,7 +22,7 @@ struct Score {
     seen: u64,
     /// Alerts that were expected and seen.
     common: u64,
-    /// Prevent cases that name dropped packets, and those in which these and no others were.
+    /// Prevent cases in which packets are dropped or should be, and those in which just these are.
     drops: u64,
     drops_exact: u64,
 }
@@ -39,9 +39,9 @@ impl Score {
         self.expected += case.expected.values().sum::<u64>();
         self.seen += outcome.alerts.values().sum::<u64>();
         self.common += common(&case.expected, &outcome.alerts);
-        let asks = case.prevent && !case.drops.is_empty();
-        self.drops += u64::from(asks);
-        self.drops_exact += u64::from(asks && case.drops == outcome.drops);
+        let same_drops = case.same_drops(outcome);
+        self.drops += u64::from(same_drops.is_some());
+        self.drops_exact += u64::from(same_drops == Some(true));
     }
 
     fn row(&self, name: &str) -> String {
@@ -98,6 +98,23 @@ pub(crate) fn table(results: &[(&Case, &Outcome)]) -> String {
     table.push_str(&without_evader.row("all but http-evader"));
     table.push_str(&all.row("all"));
     table
+}
+
+/// One line for each case that drops other packets than it should.
+pub(crate) fn other_drops(results: &[(&Case, &Outcome)]) -> String {
+    let mut text = String::new();
+    for (case, outcome) in results {
+        if case.same_drops(outcome) == Some(false) {
+            let tier = tier_name(case.tier);
+            let dropped = outcome.drops.len();
+            let _infallible = writeln!(
+                text,
+                "{tier} {}: other packets dropped ({dropped})",
+                case.name
+            );
+        }
+    }
+    text
 }
 
 /// One line for each case that does not pass: what is missing, what is too much, what was in the way.

@@ -7,6 +7,7 @@ use crate::detect::program::{
     VlanLayer,
 };
 use crate::stream::StreamEvent;
+use weir_policies::rule::ast::NumberTest;
 
 /// Keywords that [`packet_test`] knows.
 pub(super) const KEYWORDS: &[&str] = &[
@@ -25,6 +26,8 @@ pub(super) const KEYWORDS: &[&str] = &[
     "icmp_id",
     "icmpv4-csum",
     "icmpv6-csum",
+    "igmp-csum",
+    "igmp.type",
     "ipv4-csum",
     "tcpv4-csum",
     "tcpv6-csum",
@@ -35,6 +38,9 @@ pub(super) const KEYWORDS: &[&str] = &[
     "ip_proto",
     "ipopts",
     "sameip",
+    "sctp.chunk_cnt",
+    "sctp.chunk_type",
+    "sctp.vtag",
     "seq",
     "stream-event",
     "stream_size",
@@ -92,6 +98,11 @@ fn parse(name: &str, value: &str) -> Result<PacketTest, String> {
         "udpv6-csum" => checksum(Version::V6, TransportKind::Udp, value)?,
         "icmpv4-csum" => checksum(Version::V4, TransportKind::Icmp4, value)?,
         "icmpv6-csum" => checksum(Version::V6, TransportKind::Icmp6, value)?,
+        "igmp-csum" => PacketTest::Checksum(ChecksumOf::Igmp, validity(value)?),
+        "igmp.type" => PacketTest::IgmpType(byte()?),
+        "sctp.chunk_cnt" => PacketTest::SctpChunks(byte()?),
+        "sctp.chunk_type" => PacketTest::SctpChunkType(chunk_type(value)?),
+        "sctp.vtag" => PacketTest::SctpTag(long()?),
         "vlan.layers" => PacketTest::VlanLayers(parse_number_test(value, 3)?),
         "vlan.id" => vlan(value)?,
         "decode-event" | "engine-event" => event(name, "decoder", value)?,
@@ -139,10 +150,46 @@ fn impossible(event: &str) -> Option<&'static str> {
         "stream.reassembly_urgent_oob_limit_reached" => {
             "urgent data is read in line or dropped, whatever its amount"
         }
+        "decoder.gre.version1_malformed_sre_hdr" => {
+            "version 1 has no source routes: one with the flag raises gre.version1_route"
+        }
         "decoder.afpacket.trunc_pkt" => "frames are taken whole or not at all",
         "decoder.ipv6.exthdr_dupl_eh" => "what an ESP header covers is encrypted and not read",
         _ => return None,
     })
+}
+
+/// A comparison with the type of a chunk, or its name.
+fn chunk_type(value: &str) -> Result<NumberTest, String> {
+    const NAMES: [(&str, u8); 16] = [
+        ("data", 0),
+        ("init", 1),
+        ("init_ack", 2),
+        ("sack", 3),
+        ("heartbeat", 4),
+        ("hb_ack", 5),
+        ("abort", 6),
+        ("shutdown", 7),
+        ("shutdown_ack", 8),
+        ("error", 9),
+        ("cookie_echo", 10),
+        ("cookie_ack", 11),
+        ("ecne", 12),
+        ("cwr", 13),
+        ("shutdown_complete", 14),
+        ("forward_tsn", 192),
+    ];
+    let (not, name) = match value.strip_prefix('!') {
+        Some(rest) => ("!", rest.trim()),
+        None => ("", value),
+    };
+    let named = NAMES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    match named {
+        Some((_, number)) => parse_number_test(&format!("{not}{number}"), u8::MAX.into()),
+        None => parse_number_test(value, u8::MAX.into()),
+    }
 }
 
 /// `tos` writes hexadecimal as `x12`.
@@ -192,9 +239,10 @@ fn ip_option(value: &str) -> Result<IpOption, String> {
         "rr" => IpOption::Kind(7),
         "satid" => IpOption::Kind(136),
         "ssrr" => IpOption::Kind(137),
+        "rtralt" => IpOption::Kind(148),
         other => {
             return Err(format!(
-                "`{other}` is not an IP option: use rr, eol, nop, ts, sec, esec, cipso, lsrr, ssrr, satid or any"
+                "`{other}` is not an IP option: use rr, eol, nop, ts, sec, esec, cipso, lsrr, ssrr, satid, rtralt or any"
             ));
         }
     })
@@ -222,7 +270,7 @@ fn fragment_bits(value: &str) -> Result<FragmentBits, String> {
     Ok(FragmentBits { bits, modifier })
 }
 
-fn sided(value: &str) -> Result<(Sides, weir_policies::rule::ast::NumberTest), String> {
+fn sided(value: &str) -> Result<(Sides, NumberTest), String> {
     let (side, number) = value.split_once(',').ok_or("it lacks a direction")?;
     let side = match side.trim() {
         "toserver" => Sides::Server,

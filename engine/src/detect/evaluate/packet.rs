@@ -6,7 +6,7 @@ use weir_policies::rule::ast::{
 };
 
 use crate::app_layer::Recognition;
-use crate::decode::checksum;
+use crate::decode::{IGMP, checksum, sctp};
 use crate::detect::Inspection;
 use crate::detect::inspection::FlowView;
 use crate::detect::matcher::{Intervals, number_matches};
@@ -115,6 +115,14 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
             test,
             icmp(packet).and_then(|icmp| icmp.sequence).map(u64::from),
         ),
+        PacketTest::IgmpType(test) => holds(test, igmp_type(packet)),
+        PacketTest::SctpChunks(test) => sctp_holds(packet, |packet| {
+            holds(test, u64::try_from(sctp::chunks(packet).count()).ok())
+        }),
+        PacketTest::SctpChunkType(test) => {
+            sctp::chunks(packet).any(|chunk| number_matches(*test, chunk.kind.into()))
+        }
+        PacketTest::SctpTag(test) => holds(test, sctp::verification_tag(packet).map(u64::from)),
         PacketTest::HopLimit(test) => holds(test, packet.is_ip().then(|| packet.ttl.into())),
         PacketTest::TypeOfService(test) => holds(test, ipv4(packet).then(|| packet.tos.into())),
         PacketTest::IpId(test) => holds(test, ipv4(packet).then(|| packet.ip_id.into())),
@@ -258,10 +266,22 @@ fn payload_size_matches(test: NumberTest, length: usize) -> bool {
 
 /// Whether the checksum is right; `None` where the packet has none. One that the sender left to the
 /// device counts as right.
+fn sctp_holds(packet: &Packet<'_>, test: impl Fn(&Packet<'_>) -> bool) -> bool {
+    matches!(packet.transport, Transport::Sctp { .. }) && test(packet)
+}
+
+/// Type of an IGMP message.
+fn igmp_type(packet: &Packet<'_>) -> Option<u64> {
+    let igmp = packet.network == Network::Ipv4 && packet.transport == Transport::Other(IGMP);
+    let first = packet.transport_header().first().filter(|_| igmp)?;
+    Some(u64::from(*first))
+}
+
 fn checksum_is(inspection: &Inspection<'_>, of: ChecksumOf) -> Option<bool> {
     let packet = inspection.packet;
     match of {
         ChecksumOf::Ipv4 => ipv4(packet).then(|| checksum::verify_ipv4_header(packet).is_ok()),
+        ChecksumOf::Igmp => igmp_type(packet).map(|_| checksum::verify_transport(packet).is_ok()),
         ChecksumOf::Transport(version, kind) => {
             let asked = protocol_matches(Protocol::Ip(Some(version)), packet)
                 && protocol_matches(Protocol::Transport(kind), packet);

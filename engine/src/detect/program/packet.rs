@@ -36,6 +36,12 @@ pub(in crate::detect) enum PacketTest {
     IcmpCode(NumberTest),
     IcmpId(NumberTest),
     IcmpSequence(NumberTest),
+    IgmpType(NumberTest),
+    /// How many chunks there are.
+    SctpChunks(NumberTest),
+    /// The type of any chunk.
+    SctpChunkType(NumberTest),
+    SctpTag(NumberTest),
     HopLimit(NumberTest),
     TypeOfService(NumberTest),
     IpId(NumberTest),
@@ -112,6 +118,7 @@ impl PacketTest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::detect) enum ChecksumOf {
     Ipv4,
+    Igmp,
     Transport(Version, TransportKind),
 }
 

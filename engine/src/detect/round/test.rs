@@ -51,11 +51,13 @@ impl Round<'_> {
         };
         let asked = program.buffers.iter();
         for BufferTests { buffer, tests } in asked.filter(|asked| asked.tests.change() == change) {
-            match (buffers.bytes(*buffer), tests.absent) {
-                (None, Some(_)) => {}
-                (None, None) | (Some(_), Some(Absent::Only)) => return None,
-                (Some(bytes), _) => {
-                    chains_match(tests, Subject::whole(bytes), self.work)?;
+            let mut instances = buffers.all(*buffer).peekable();
+            match (instances.peek().is_some(), tests.absent) {
+                (false, Some(_)) => {}
+                (false, None) | (true, Some(Absent::Only)) => return None,
+                (true, _) => {
+                    instances
+                        .find_map(|bytes| chains_match(tests, Subject::whole(bytes), self.work))?;
                 }
             }
         }
