@@ -69,5 +69,27 @@ fn write_text(mut out: impl std::io::Write, report: &Report) -> std::io::Result<
         write!(out, ", {} skipped by their `requires`", report.skipped)?;
     }
     writeln!(out, ", {} commented out", report.disabled)?;
+    for (keyword, protocols) in &report.refused_by {
+        let rules: usize = protocols.values().sum();
+        let by = protocols
+            .iter()
+            .map(|(name, rules)| format!("{name} {rules}"));
+        let by: Vec<String> = by.collect();
+        writeln!(out, "refused for {keyword}: {rules} ({})", by.join(", "))?;
+    }
+    if report.never > 0 {
+        writeln!(
+            out,
+            "{} of the refused rules name no address or no port at all, as the variables are set",
+            report.never
+        )?;
+    }
+    if let Some(silent) = report.silent_at_home.filter(|silent| *silent > 0) {
+        writeln!(
+            out,
+            "{silent} of the loaded rules cannot fire between two hosts of HOME_NET: they ask for an end \
+             outside. For traffic between pods set EXTERNAL_NET to any, or leave both variables out."
+        )?;
+    }
     out.flush()
 }

@@ -8,12 +8,13 @@ mod report;
 mod source;
 mod thresholds;
 mod vars;
+pub mod watch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_engine::detect::{CompileEnv, Limits, RuleSet};
+use weir_engine::detect::{CompileEnv, Limits, RuleSet, Variables as _};
 use weir_engine::pipeline::RuleSets;
 use weir_policies::rule::ast::Rule;
 
@@ -168,6 +169,10 @@ fn compile(
     for combination in wanted {
         let compiled = RuleSet::compile(files.rules(combination, &mut report), &env);
         report.add_compiled(&compiled);
+        if let Some(home) = vars.address("HOME_NET") {
+            let silent = compiled.rule_set.silent_inside(home, &vars);
+            report.silent_at_home = report.silent_at_home.max(silent);
+        }
         sets.push(compiled.rule_set);
     }
     files.report_into(&mut report);

@@ -1,6 +1,6 @@
 //! What was loaded and what was not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -57,6 +57,12 @@ pub struct Report {
     pub diagnostics: Vec<Finding>,
     /// Lines of the threshold file that are not applied.
     pub thresholds: Vec<Finding>,
+    /// Enabled rules that are refused, by the keyword in the way, then by protocol.
+    pub refused_by: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Those among the refused whose addresses or ports are none, as the variables are set.
+    pub never: usize,
+    /// Rules in use that cannot fire between two hosts of `HOME_NET`; absent where that is every address.
+    pub silent_at_home: Option<usize>,
     #[serde(skip)]
     seen: BTreeSet<Finding>,
 }
@@ -71,7 +77,11 @@ impl Report {
     pub(super) fn add_compiled(&mut self, compiled: &Compiled) {
         self.loaded = self.loaded.max(compiled.counts.loaded);
         for refusal in &compiled.refused {
-            self.seen.insert(of_refusal(refusal));
+            if self.seen.insert(of_refusal(refusal)) {
+                let by = self.refused_by.entry(refusal.keyword.clone()).or_default();
+                *by.entry(refusal.protocol.clone()).or_default() += 1;
+                self.never += usize::from(refusal.stands_for_nothing());
+            }
         }
     }
 
@@ -104,7 +114,12 @@ impl Report {
         self.disabled += file.disabled;
         self.skipped += file.skipped;
         for diagnostic in &file.diagnostics {
-            self.seen.insert(of_diagnostic(name, diagnostic));
+            let new = self.seen.insert(of_diagnostic(name, diagnostic));
+            if new && diagnostic.enabled {
+                let keyword = diagnostic.keyword.as_deref().unwrap_or("syntax");
+                let by = self.refused_by.entry(keyword.to_owned()).or_default();
+                *by.entry("unread".to_owned()).or_default() += 1;
+            }
         }
     }
 

@@ -143,3 +143,40 @@ fn lines_of_the_threshold_file_that_are_not_applied_are_reported() {
     let error = check(&settings).unwrap_err().to_string();
     assert!(error.contains("thresholdFile"), "{error}");
 }
+
+#[test]
+fn rules_that_the_variables_leave_unable_to_fire_are_counted() {
+    let dir = Dir::new("unable");
+    let text = "alert tcp $EXTERNAL_NET any -> $HOME_NET any (sid:1;)\n\
+                alert tcp $HOME_NET any <> 192.0.2.1 any (sid:2;)\n\
+                alert tcp $HOME_NET any -> $HOME_NET any (sid:3;)\n\
+                alert tcp any any -> 10.0.0.0/24 any (sid:4;)\n\
+                alert tcp !$HTTP_SERVERS any -> any any (sid:5;)\n\
+                alert udp any !$HTTP_PORTS -> any any (sid:6;)\n\
+                alert udp any any -> any any (nonsense; sid:7;)\n";
+    let mut settings = settings(vec![dir.write("a.rules", text)]);
+    let report = check(&settings).unwrap();
+    assert_eq!((report.loaded, report.never), (4, 2));
+    assert_eq!(report.silent_at_home, None, "home is everywhere");
+    let refused: Vec<String> = report
+        .refused_by
+        .iter()
+        .map(|(keyword, by)| format!("{keyword} {by:?}"))
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            r#"nonsense {"unread": 1}"#,
+            r#"source address {"tcp": 1}"#,
+            r#"source port {"udp": 1}"#
+        ]
+    );
+    settings.vars.set_address("HOME_NET", "10.0.0.0/8").unwrap();
+    settings
+        .vars
+        .set_address("EXTERNAL_NET", "!$HOME_NET")
+        .unwrap();
+    assert_eq!(check(&settings).unwrap().silent_at_home, Some(2));
+    settings.vars.set_address("EXTERNAL_NET", "any").unwrap();
+    assert_eq!(check(&settings).unwrap().silent_at_home, Some(1));
+}

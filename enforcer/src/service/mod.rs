@@ -28,6 +28,7 @@ use crate::events::file_store::FileStore;
 use crate::events::writer::WriterState;
 use crate::lease::Lease;
 use crate::rules::Report;
+use crate::rules::watch::RuleWatch;
 use crate::settings::Settings;
 use crate::view::View;
 use crate::worker::{Pool, WorkerError};
@@ -44,6 +45,7 @@ pub struct Service {
     view: Arc<ArcSwap<View>>,
     report: Report,
     data: DataSets,
+    rule_watch: RuleWatch,
     loads: u64,
     record_problems: Vec<String>,
     started: Instant,

@@ -16,6 +16,7 @@ use crate::attachments::reconcile::live_records;
 use crate::attachments::snapshot::Snapshot;
 use crate::control::server::refusal;
 use crate::data::DataSets;
+use crate::rules::watch::RuleWatch;
 use crate::rules::{self, Loaded};
 use crate::settings::Settings;
 use crate::view::View;
@@ -35,6 +36,7 @@ struct Again {
 
 struct Prepared {
     settings: Settings,
+    watch: RuleWatch,
     view: View,
     loaded: Loaded,
 }
@@ -118,6 +120,7 @@ impl Service {
         let answer = match reloaded.0 {
             Ok(prepared) => {
                 self.settings = prepared.settings;
+                self.rule_watch = prepared.watch;
                 self.report = prepared.loaded.report;
                 // Sets that no rule names any more are written before they are gone.
                 self.data.save_or_log();
@@ -179,6 +182,8 @@ fn prepare(
     data: &DataSets,
 ) -> Result<Prepared, String> {
     let snapshot = Snapshot::new(records, &settings, node_name);
+    // Looked at before they are read: what changes meanwhile is a change to come.
+    let watch = RuleWatch::new(&settings);
     let loaded =
         rules::load(&settings, snapshot.combinations(), data).map_err(|error| error.to_string())?;
     let view = View {
@@ -187,6 +192,7 @@ fn prepare(
     };
     Ok(Prepared {
         settings,
+        watch,
         view,
         loaded,
     })

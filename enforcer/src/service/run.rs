@@ -103,6 +103,7 @@ impl Service {
                 _ = sweep.tick() => {
                     self.check_devices()?;
                     self.sweep(&mut job);
+                    self.look_at_rules(&mut job);
                 }
                 reloaded = finished(&mut job) => self.take_over(reloaded, &mut job),
             }
@@ -198,6 +199,14 @@ impl Service {
         }
         self.renew_record_watch();
         self.take_records(Known::Nothing, job);
+    }
+
+    /// Loads rules whose files have changed, where the settings ask for it.
+    fn look_at_rules(&mut self, job: &mut Option<Job>) {
+        if self.settings.watch_rules && self.rule_watch.changed(&self.settings) {
+            log::info!("rule files have changed: loading them");
+            self.begin_reload(job, None);
+        }
     }
 
     /// The directory of the records may have been removed and made anew, which ends the watch.

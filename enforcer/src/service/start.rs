@@ -22,6 +22,7 @@ use crate::events::file_store::{FileSink, FileStore, FileStoreError};
 use crate::events::queue::{self, EventSink};
 use crate::events::writer::{self, WriterError, WriterState};
 use crate::lease::Lease;
+use crate::rules::watch::RuleWatch;
 use crate::rules::{self, Loaded, RulesError};
 use crate::settings::{Settings, SettingsError};
 use crate::view::View;
@@ -85,6 +86,7 @@ impl Service {
         store.create_directory()?;
         let mut cache = RecordCache::new(store.clone());
         let (records, record_errors) = live_records(&mut cache, |_| false);
+        let rule_watch = RuleWatch::new(&settings);
         let (view, loaded) = first_view(records, &settings, &node_name)?;
         let mut kernel = Kernel::open()?;
         let devices = kernel.ensure_node()?;
@@ -122,6 +124,7 @@ impl Service {
             view,
             report: loaded.report,
             data: loaded.data,
+            rule_watch,
             loads: 1,
             record_problems: Vec::new(),
             started: Instant::now(),

@@ -51,6 +51,8 @@ pub struct Settings {
     pub shipped_rules: bool,
     /// Files of the default rule set; `*` and `?` stand for parts of a name.
     pub rule_files: Vec<String>,
+    /// Load rules again when their files change.
+    pub watch_rules: bool,
     /// Further rule sets by name, as lists of files.
     pub rule_sets: std::collections::BTreeMap<String, Vec<String>>,
     /// Address and port groups that rules name.
@@ -111,6 +113,7 @@ impl Default for Settings {
             exception_policies: Exceptions::default(),
             shipped_rules: true,
             rule_files: Vec::new(),
+            watch_rules: true,
             rule_sets: std::collections::BTreeMap::new(),
             vars: weir_policies::vars::Vars::default(),
             classification: None,

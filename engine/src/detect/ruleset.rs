@@ -62,6 +62,7 @@ impl RuleSet {
                     position: Default::default(),
                     sid: signature.meta.sid,
                     keyword: "content".to_owned(),
+                    protocol: String::new(),
                     reason: format!("the rules do not fit together: {error}"),
                 };
                 (Self::empty(), signatures.iter().map(refuse).collect())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weir_policies::rule::ast::{AddressExpr, PortExpr, Position};
 
 use super::Adjustments;
+use super::header::{NO_ADDRESS, NO_PORT};
 use crate::detect::{DataSource, Limits, RuleSet};
 
 /// What rules need to know to be compiled.
@@ -135,6 +136,16 @@ pub struct Refusal {
     pub keyword: String,
     /// What is wrong with it.
     pub reason: String,
+    /// The protocol that its header names.
+    pub protocol: String,
+}
+
+impl Refusal {
+    /// Whether its addresses or ports are none, as the variables are set: it could never fire.
+    #[must_use]
+    pub fn stands_for_nothing(&self) -> bool {
+        [NO_ADDRESS, NO_PORT].contains(&&*self.reason)
+    }
 }
 
 /// What became of the rules.

@@ -11,6 +11,10 @@ use crate::detect::application::{protocols_named, transports};
 use crate::detect::matcher::{AddressSet, Intervals};
 use crate::detect::program::{Ends, Protocol, Scan, TransportKind, Version};
 
+/// Why a rule whose addresses are none is refused.
+pub(super) const NO_ADDRESS: &str = "it stands for no address at all";
+/// Why a rule whose ports are none is refused.
+pub(super) const NO_PORT: &str = "it stands for no port at all";
 /// Variables within variables.
 pub(super) const NESTING: usize = 32;
 
@@ -91,7 +95,7 @@ impl<'a> Headers<'a> {
     fn address(&mut self, expr: &AddressExpr) -> Result<Arc<AddressSet>, String> {
         let set = addresses(expr, self.vars, NESTING)?;
         if set.is_empty() {
-            return Err("it stands for no address at all".to_owned());
+            return Err(NO_ADDRESS.to_owned());
         }
         if let Some(known) = self.sets.get(&set) {
             return Ok(Arc::clone(known));
@@ -241,7 +245,7 @@ fn ports(expr: &PortExpr, vars: &dyn Variables, depth: usize) -> Result<Interval
 
 fn not_empty_ports(ports: Intervals<u16>) -> Result<Intervals<u16>, String> {
     if ports.is_empty() {
-        return Err("it stands for no port at all".to_owned());
+        return Err(NO_PORT.to_owned());
     }
     Ok(ports)
 }

@@ -20,10 +20,10 @@ mod rule;
 mod state;
 mod variables;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use weir_policies::rule::ast::Rule;
+use weir_policies::rule::ast::{AddressExpr, Rule};
 
 pub use adjust::Adjustments;
 pub use env::{
@@ -33,6 +33,7 @@ pub use env::{
 pub(super) use order::action_rank;
 
 use super::application::{FILE_KEYWORDS, OLDER_NAMES, VARIANTS, legacy_keywords};
+use super::matcher::AddressSet;
 use super::program::Program;
 use super::transform;
 use super::{RuleSet, Signature};
@@ -93,6 +94,32 @@ const EVALUATED: &[&str] = &[
 ];
 
 impl RuleSet {
+    /// Signatures that cannot fire between two addresses that are both among `inside`: the outside is
+    /// asked for. `None`: what `inside` stands for cannot be told, or is every address.
+    #[must_use]
+    pub fn silent_inside(&self, inside: &AddressExpr, vars: &dyn Variables) -> Option<usize> {
+        let inside = header::addresses(inside, vars, header::NESTING).ok()?;
+        if inside == AddressSet::any() {
+            return None;
+        }
+        // Most signatures share their sets.
+        let mut known: HashMap<*const AddressSet, bool> = HashMap::new();
+        let mut reaches = |set: &Arc<AddressSet>| {
+            let known = known.entry(Arc::as_ptr(set));
+            *known.or_insert_with(|| set.meets(&inside))
+        };
+        let mut silent = |program: &&Program| {
+            let mut ends = program.ends.iter();
+            !ends.any(|ends| reaches(&ends.source) && reaches(&ends.destination))
+        };
+        Some(
+            self.programs
+                .iter()
+                .filter(|program| silent(program))
+                .count(),
+        )
+    }
+
     /// Compiles rules, each with the name of its file. A rule that cannot be evaluated as documented
     /// is refused; the others load. Disabled rules are skipped.
     #[must_use]
@@ -162,5 +189,6 @@ fn refusal(rule: &Rule, file: &str, problem: Problem) -> Refusal {
         sid: rule.meta.sid,
         keyword: problem.keyword,
         reason: problem.reason,
+        protocol: rule.header.protocol.name.clone(),
     }
 }

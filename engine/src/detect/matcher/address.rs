@@ -82,6 +82,11 @@ impl AddressSet {
         Self::new(self.v4.minus(&other.v4), self.v6.minus(&other.v6))
     }
 
+    /// Whether any address is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        *self != self.minus(other)
+    }
+
     /// Whether `address` is in the set.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.any
