@@ -47,6 +47,8 @@ enum State {
     Tunnel,
     /// Bytes are missing: looks for the next request.
     Lost,
+    /// The same, within a line that is no request.
+    LostLine,
     /// Nothing can be made of what comes.
     Failed,
 }
@@ -300,6 +302,7 @@ impl RequestSide {
             // A line this long is none.
             return Ok(
                 if bytes.len() > line::LONGEST_METHOD && !may_be_request(bytes) {
+                    self.state = State::LostLine;
                     Step::Taken(bytes.len())
                 } else {
                     Step::More
@@ -311,6 +314,14 @@ impl RequestSide {
             return Ok(Step::Taken(0));
         }
         Ok(Step::Taken(end + 1))
+    }
+
+    fn lost_line(&mut self, bytes: &[u8]) -> Step {
+        let end = memchr::memchr(b'\n', bytes).map(|end| end + 1);
+        if end.is_some() {
+            self.state = State::Lost;
+        }
+        Step::Taken(end.unwrap_or(bytes.len()))
     }
 
     /// Bytes are missing. Within a body whose end is known they are stepped over; elsewhere the request is
@@ -372,6 +383,7 @@ impl Side for RequestSide {
             State::Body => self.body(bytes, shared),
             State::Tunnel => self.tunnel(bytes, shared),
             State::Lost => self.lost(bytes),
+            State::LostLine => Ok(self.lost_line(bytes)),
             State::Failed => Ok(Step::More),
         }
     }

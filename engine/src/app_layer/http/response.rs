@@ -52,6 +52,8 @@ enum State {
     Trailers,
     /// Bytes are missing: looks for the next response.
     Lost,
+    /// The same, within a line that is no status line.
+    LostLine,
     Failed,
 }
 
@@ -372,11 +374,18 @@ impl ResponseSide {
                 Step::Taken(0)
             }
             (true, false) => Step::More,
-            (false, _) => {
-                let end = memchr::memchr(b'\n', bytes);
-                Step::Taken(end.map_or(bytes.len(), |end| end + 1))
-            }
+            (false, _) => self.lost_line(bytes),
         }
+    }
+
+    fn lost_line(&mut self, bytes: &[u8]) -> Step {
+        let end = memchr::memchr(b'\n', bytes).map(|end| end + 1);
+        self.state = if end.is_some() {
+            State::Lost
+        } else {
+            State::LostLine
+        };
+        Step::Taken(end.unwrap_or(bytes.len()))
     }
 
     /// Bytes are missing. Within a body whose end is known they are stepped over; elsewhere the response is
@@ -408,6 +417,7 @@ impl Side for ResponseSide {
             State::MaybeBody(framing) => self.maybe_body(bytes, framing, eof, shared),
             State::Body => self.body(bytes, shared),
             State::Lost => Ok(self.lost(bytes)),
+            State::LostLine => Ok(self.lost_line(bytes)),
             State::Failed => Ok(Step::More),
         }
     }
