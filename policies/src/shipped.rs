@@ -26,6 +26,7 @@ pub const RULE_FILES: &[(&str, &str)] = &[
     ("smb.rules", include_str!("../rules/smb.rules")),
     ("scan.rules", include_str!("../rules/scan.rules")),
     ("protocols.rules", include_str!("../rules/protocols.rules")),
+    ("http.rules", include_str!("../rules/http.rules")),
 ];
 
 /// Traffic that fires each shipped signature, and near misses that do not, as YAML.

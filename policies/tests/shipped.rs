@@ -14,7 +14,8 @@ use weir_policies::rule::ast::{
 use weir_policies::shipped::{CASES, RULE_FILES, SIDS};
 
 /// Keywords the rules may use.
-const KEYWORDS: [&str; 32] = [
+const KEYWORDS: [&str; 39] = [
+    "app-layer-event",
     "bsize",
     "classtype",
     "content",
@@ -25,9 +26,15 @@ const KEYWORDS: [&str; 32] = [
     "dsize",
     "endswith",
     "fast_pattern",
+    "file.data",
+    "file.magic",
+    "file.name",
     "flags",
     "flow",
     "flowbits",
+    "http.uri",
+    "http.uri.raw",
+    "http.user_agent",
     "icode",
     "itype",
     "metadata",
@@ -109,7 +116,7 @@ fn cases() -> BTreeMap<u32, Case> {
 }
 
 /// Application protocols whose rules look into what is read of them, which only the engine does.
-const PROTOCOLS: [&str; 3] = ["dns", "ssh", "tls"];
+const PROTOCOLS: [&str; 4] = ["dns", "http", "ssh", "tls"];
 
 fn of_a_protocol(rule: &Rule) -> bool {
     PROTOCOLS.contains(&rule.header.protocol.name.as_str())
