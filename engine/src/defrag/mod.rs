@@ -38,9 +38,13 @@ mod limits;
 mod model_tests;
 mod overlap;
 mod parts;
+#[cfg(test)]
+mod refusal_tests;
 mod slots;
 mod sound;
 mod table;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::tests::Bench;
+use super::testing::Bench;
 use super::*;
 use crate::decode::testing::{ipv4_fragment, ipv6_fragment};
 use crate::frame::Mode;

@@ -15,6 +15,7 @@ mod fragments;
 mod handshake;
 mod legitimate;
 mod modes;
+mod receiver;
 mod rest;
 mod split;
 mod wire;
