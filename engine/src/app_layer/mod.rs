@@ -27,6 +27,7 @@ mod feed;
 mod file;
 mod flow;
 mod http;
+mod http2;
 mod limits;
 mod protocol;
 mod recognise;

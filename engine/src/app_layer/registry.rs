@@ -4,12 +4,15 @@ use std::sync::LazyLock;
 
 use crate::event::FlowDirection;
 
-use super::{AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, http, ssh, tls};
+use super::{
+    AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, http, http2, ssh, tls,
+};
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &tls::TLS,
     &ssh::SSH,
+    &http2::HTTP2,
     &http::HTTP,
     &dns::MDNS,
     &dns::LLMNR,

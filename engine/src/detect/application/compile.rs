@@ -23,7 +23,14 @@ pub(in crate::detect) struct ApplicationDraft {
 
 /// The protocols that a header's protocol stands for; empty: it names none of the application layer.
 pub(in crate::detect) fn protocols_named(name: &str) -> Box<[ProtocolId]> {
-    app_layer::protocol_named(name).into_iter().collect()
+    // `http` is said of either version, `http1` and `http2` of one.
+    let names = if name == "http" {
+        &["http", "http2"][..]
+    } else {
+        &[name][..]
+    };
+    let known = |name: &&str| app_layer::protocol_named(name);
+    names.iter().filter_map(known).collect()
 }
 
 /// Whether any of the protocols runs over TCP, over UDP.

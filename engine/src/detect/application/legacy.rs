@@ -41,6 +41,10 @@ pub(in crate::detect) fn legacy_content(
     if text.is_empty() {
         return Some(Err("it lacks the text to look for".to_owned()));
     }
+    if keyword == "ssh.proto" && text == "2_compat" {
+        let instead = "`2_compat` is not evaluated: write `ssh.proto; pcre:\"/^(?:2|1\\.99)/\"`";
+        return Some(Err(instead.to_owned()));
+    }
     let buffer = Buffer::Sticky {
         keyword: keyword.to_owned(),
         argument: None,
