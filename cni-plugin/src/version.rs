@@ -74,17 +74,11 @@ impl CniVersion {
             })
     }
 
-    /// Whether the version has the CHECK verb.
-    #[must_use]
-    pub fn has_check(self) -> bool {
-        self >= Self::V0_4_0
-    }
+    /// The first with the CHECK verb.
+    pub const FIRST_WITH_CHECK: Self = Self::V0_4_0;
 
-    /// Whether the version has the GC and STATUS verbs.
-    #[must_use]
-    pub fn has_gc_and_status(self) -> bool {
-        self >= Self::V1_1_0
-    }
+    /// The first with the GC and STATUS verbs.
+    pub const FIRST_WITH_GC_AND_STATUS: Self = Self::V1_1_0;
 
     /// All versions as one comma-separated text.
     #[must_use]
@@ -127,10 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn verbs_appear_with_the_version_that_introduced_them() {
-        let check = CniVersion::ALL.map(CniVersion::has_check);
-        let gc_and_status = CniVersion::ALL.map(CniVersion::has_gc_and_status);
-        assert_eq!(check, [false, false, true, true, true]);
-        assert_eq!(gc_and_status, [false, false, false, false, true]);
+    fn versions_are_ordered_as_they_came() {
+        assert!(CniVersion::ALL.is_sorted());
+        let since = |first| CniVersion::ALL.map(|version| version >= first);
+        assert_eq!(
+            since(CniVersion::FIRST_WITH_CHECK),
+            [false, false, true, true, true]
+        );
+        assert_eq!(
+            since(CniVersion::FIRST_WITH_GC_AND_STATUS),
+            [false, false, false, false, true]
+        );
     }
 }

@@ -15,7 +15,6 @@ use weir_datapath::policy::{FailMode, Mode};
 use weir_datapath::record::RecordStore;
 
 use super::Call;
-use crate::config::ConfigError;
 use crate::config::options::{OnUnsupported, Options};
 use crate::error::Error;
 use crate::host::Host;
@@ -84,16 +83,7 @@ pub enum CheckError {
 /// # Errors
 /// [`CheckError`], or whatever keeps the check from being made.
 pub fn check(call: &Call<'_>) -> Result<(), Error> {
-    let version = call.config.version();
-    if !version.has_check() {
-        let needed = CniVersion::V0_4_0;
-        return Err(ConfigError::VersionLacksVerb {
-            version,
-            verb: "CHECK",
-            needed,
-        }
-        .into());
-    }
+    call.require(CniVersion::FIRST_WITH_CHECK, "CHECK")?;
     let container = call.environment.container()?;
     let options = call.config.options()?;
     call.config.prev_result()?;

@@ -11,7 +11,6 @@ use weir_datapath::record::RecordStore;
 
 use super::del::{remove, tolerate_absence};
 use super::{Call, lock_if_possible};
-use crate::config::ConfigError;
 use crate::error::Error;
 use crate::version::CniVersion;
 
@@ -20,16 +19,7 @@ use crate::version::CniVersion;
 /// # Errors
 /// The configuration is not valid, or something could not be removed.
 pub fn gc(call: &Call<'_>) -> Result<(), Error> {
-    let version = call.config.version();
-    if !version.has_gc_and_status() {
-        let needed = CniVersion::V1_1_0;
-        return Err(ConfigError::VersionLacksVerb {
-            version,
-            verb: "GC",
-            needed,
-        }
-        .into());
-    }
+    call.require(CniVersion::FIRST_WITH_GC_AND_STATUS, "GC")?;
     let Some(valid) = call.config.valid_attachments()? else {
         log::info!("GC without cni.dev/valid-attachments: nothing is removed");
         return Ok(());

@@ -10,10 +10,11 @@ pub mod version;
 use weir_datapath::attachment::AttachmentKey;
 use weir_datapath::record::{NetworkLock, RecordStore};
 
-use crate::config::NetworkConfig;
+use crate::config::{ConfigError, NetworkConfig};
 use crate::environment::{Container, Environment};
 use crate::host::Host;
 use crate::lock::{LOCK_PATIENCE, lock_within};
+use crate::version::CniVersion;
 
 /// One call of the plugin, decoded as far as all verbs need.
 pub struct Call<'a> {
@@ -26,6 +27,19 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Makes sure that the caller's version has the verb.
+    fn require(&self, needed: CniVersion, verb: &'static str) -> Result<(), ConfigError> {
+        let version = self.config.version();
+        if version < needed {
+            return Err(ConfigError::VersionLacksVerb {
+                version,
+                verb,
+                needed,
+            });
+        }
+        Ok(())
+    }
+
     /// Key of the attachment that the call is about.
     fn key(&self, container: Container<'_>) -> AttachmentKey {
         AttachmentKey {

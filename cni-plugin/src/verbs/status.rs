@@ -12,7 +12,6 @@ use weir_datapath::record::RecordStore;
 use weir_datapath::support::Missing;
 
 use super::Call;
-use crate::config::ConfigError;
 use crate::config::options::Options;
 use crate::error::{Error, join};
 use crate::version::CniVersion;
@@ -62,16 +61,7 @@ impl StatusError {
 /// # Errors
 /// [`StatusError`], or a configuration that ADD would refuse.
 pub fn status(call: &Call<'_>) -> Result<(), Error> {
-    let version = call.config.version();
-    if !version.has_gc_and_status() {
-        let needed = CniVersion::V1_1_0;
-        return Err(ConfigError::VersionLacksVerb {
-            version,
-            verb: "STATUS",
-            needed,
-        }
-        .into());
-    }
+    call.require(CniVersion::FIRST_WITH_GC_AND_STATUS, "STATUS")?;
     let options = call.config.options()?;
     if options.mode == Mode::Off {
         return Ok(());

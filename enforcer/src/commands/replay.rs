@@ -12,7 +12,7 @@ use crate::data::DataSets;
 use crate::events::eve::EveFormatter;
 use crate::events::file_store::{FileStore, StoredFile};
 use crate::events::pods::NoPods;
-use crate::replay::{self, ReplayArgs};
+use crate::replay::{self, ReplayArgs, Report};
 use crate::rules;
 use crate::settings::{Datasets, Eve, Settings};
 
@@ -71,6 +71,8 @@ struct EveOutput {
     line: Vec<u8>,
     target: Box<dyn Write>,
     files: FileStore,
+    /// Length of the frame that the engine judges; `None` before the first.
+    frame_len: Option<usize>,
     result: io::Result<()>,
 }
 
@@ -92,6 +94,7 @@ impl EveOutput {
             line: Vec::new(),
             target,
             files: FileStore::start(&args.files())?,
+            frame_len: None,
             result: Ok(()),
         })
     }
@@ -109,14 +112,20 @@ impl EveOutput {
     }
 }
 
+impl Report for EveOutput {
+    fn judging(&mut self, length: usize) {
+        self.frame_len = Some(length);
+    }
+}
+
 impl Output for EveOutput {
     fn alert(&mut self, alert: &Alert<'_>) {
         self.write(|eve, line| eve.alert(alert, &NoPods, line));
     }
 
     fn drop(&mut self, drop: &Drop<'_>) {
-        // The record's length is the enforcer's to know; a capture has it at `pcap_cnt`.
-        self.write(|eve, line| eve.drop(drop, None, &NoPods, line));
+        let len = self.frame_len;
+        self.write(|eve, line| eve.drop(drop, len, &NoPods, line));
     }
 
     fn flow(&mut self, flow: &FlowEnd<'_>) {
@@ -144,4 +153,63 @@ impl Output for EveOutput {
     }
 
     fn release(&mut self, _: &[u8], _: &FrameMeta) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ReplayArgs,
+    }
+
+    /// A capture of one Ethernet frame.
+    fn pcap(frame: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(frame.len()).unwrap();
+        let head = [
+            0xa1b2_c3d4,
+            0x0004_0002,
+            0,
+            0,
+            65_535,
+            1,
+            100,
+            0,
+            length,
+            length,
+        ];
+        let mut file: Vec<u8> = head
+            .iter()
+            .flat_map(|word: &u32| word.to_ne_bytes())
+            .collect();
+        file.extend(frame);
+        file
+    }
+
+    #[test]
+    fn a_drop_record_has_the_length_of_its_frame() {
+        let dir = std::env::temp_dir().join(format!("weir-replay-len-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let at = |name: &str| dir.join(name).display().to_string();
+        // IPv4 whose header length says four bytes.
+        let mut frame = vec![2; 12];
+        frame.extend([0x08, 0x00, 0x41]);
+        frame.resize(60, 0);
+        std::fs::write(at("in.pcap"), pcap(&frame)).unwrap();
+        std::fs::write(at("none.rules"), "").unwrap();
+        let (capture, rules, eve) = (at("in.pcap"), at("none.rules"), at("eve.json"));
+        let words = [
+            "replay", "--pcap", &capture, "--rules", &rules, "--eve", &eve, "--mode", "prevent",
+        ];
+        run(&Line::try_parse_from(words).unwrap().args).unwrap();
+        let record: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&eve).unwrap()).unwrap();
+        assert_eq!(record["event_type"], "drop", "{record}");
+        assert_eq!(record["drop"]["len"], 60, "{record}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

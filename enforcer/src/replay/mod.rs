@@ -205,6 +205,12 @@ pub fn engine_config(args: &ReplayArgs) -> Result<EngineConfig, ImpossiblePolicy
     })
 }
 
+/// What hears of a replay.
+pub trait Report: Output {
+    /// A frame of this many bytes is judged next: what is reported until the next one is about it.
+    fn judging(&mut self, length: usize);
+}
+
 /// Replays the captures that `args` names against `rules`. Reports go to `output`. A file that cannot be
 /// read (further) does not keep the others from being read; the summary tells.
 ///
@@ -214,7 +220,7 @@ pub fn engine_config(args: &ReplayArgs) -> Result<EngineConfig, ImpossiblePolicy
 pub fn run(
     args: &ReplayArgs,
     rules: RuleSets,
-    output: &mut dyn Output,
+    output: &mut dyn Report,
 ) -> Result<ReplaySummary, ImpossiblePolicy> {
     let mut replay = Replay {
         engine: Engine::new(engine_config(args)?, rules, SEED),
@@ -245,7 +251,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn file(&mut self, mut file: CaptureFile, output: &mut dyn Output) -> Result<(), CaptureError> {
+    fn file(&mut self, mut file: CaptureFile, output: &mut dyn Report) -> Result<(), CaptureError> {
         let mut frame = Vec::new();
         while let Some(record) = file.next(&mut frame)? {
             self.frame(record, &mut frame, output);
@@ -253,7 +259,7 @@ impl Replay {
         Ok(())
     }
 
-    fn frame(&mut self, record: Record, frame: &mut [u8], output: &mut dyn Output) {
+    fn frame(&mut self, record: Record, frame: &mut [u8], output: &mut dyn Report) {
         self.summary.frames += 1;
         self.summary.bytes += u64::try_from(frame.len()).unwrap_or_default();
         let link = match record.link {
@@ -265,6 +271,7 @@ impl Replay {
         };
         self.now = record.at;
         let meta = self.meta(record.at, link);
+        output.judging(frame.len());
         match self.engine.process(frame, &meta, output) {
             Verdict::Pass => {}
             Verdict::Held => self.summary.held += 1,

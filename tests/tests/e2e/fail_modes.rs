@@ -26,26 +26,18 @@ fn open_pods_keep_their_connections_when_the_enforcer_is_killed_and_restarted() 
     let lab = lab("open-kill", "open")?;
     let flood = Flood::start(&lab)?;
     flood.wait_progress().context("with the enforcer")?;
-    let Lab {
-        enforcer,
-        a,
-        b,
-        network,
-        node,
-    } = lab;
-    enforcer.crash()?;
-    flood.wait_progress().context("after the kill")?;
-    let enforcer = Enforcer::start(&node, &Options::rules(RULES))?;
+    let lab = crash_and_restart(lab, || flood.wait_progress().context("after the kill"))?;
     flood.wait_progress().context("after the restart")?;
     flood.finish()?;
-    let lab = Lab {
-        enforcer,
-        a,
-        b,
-        network,
-        node,
-    };
     inspected_again(&lab)
+}
+
+/// The same lab with another enforcer; `between` runs while there is none.
+fn crash_and_restart(lab: Lab, between: impl FnOnce() -> Result<()>) -> Result<Lab> {
+    lab.enforcer.crash()?;
+    between()?;
+    let enforcer = Enforcer::start(&lab.node, &Options::rules(RULES))?;
+    Ok(Lab { enforcer, ..lab })
 }
 
 #[test]
@@ -67,27 +59,11 @@ fn closed_pods_pass_nothing_while_the_enforcer_is_killed_and_go_on_after_the_res
     let lab = lab("closed-kill", "closed")?;
     let flood = Flood::start(&lab)?;
     flood.wait_progress()?;
-    let Lab {
-        enforcer,
-        a,
-        b,
-        network,
-        node,
-    } = lab;
-    enforcer.crash()?;
-    flood.wait_standstill()?;
-    let enforcer = Enforcer::start(&node, &Options::rules(RULES))?;
+    let lab = crash_and_restart(lab, || flood.wait_standstill())?;
     flood
         .wait_progress()
         .context("the same connection after the restart")?;
     flood.finish()?;
-    let lab = Lab {
-        enforcer,
-        a,
-        b,
-        network,
-        node,
-    };
     inspected_again(&lab)
 }
 

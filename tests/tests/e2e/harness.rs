@@ -90,12 +90,7 @@ fn translated_and_routed_paths_carry_traffic_without_weir() -> Result<()> {
             ),
         ];
         for (name, client, server, bound, target) in paths {
-            let path = Path {
-                client,
-                server,
-                bound,
-                target,
-            };
+            let path = Path::translated(client, server, (target, bound));
             path.serve().with_context(|| format!("{name} {family:?}"))?;
         }
     }
@@ -119,24 +114,14 @@ fn hairpin_and_node_port_carry_traffic_without_weir() -> Result<()> {
         translate(&node, service, a.at(family, 8080)?)?;
         masquerade(&node, family, Masqueraded::Translated)?;
         let bound = a.at(family, 8080)?;
-        let path = Path {
-            client: &a.ns,
-            server: &a.ns,
-            bound,
-            target: service,
-        };
+        let path = Path::translated(&a.ns, &a.ns, (service, bound));
         path.serve()
             .with_context(|| format!("hairpin {family:?}"))?;
         stop_translating(&node, family)?;
         let port = SocketAddr::new(outside.node_ip(family), 30_080);
         let bound = a.at(family, 8081)?;
         translate(&node, port, bound)?;
-        let path = Path {
-            client: &outside.ns,
-            server: &a.ns,
-            bound,
-            target: port,
-        };
+        let path = Path::translated(&outside.ns, &a.ns, (port, bound));
         path.serve()
             .with_context(|| format!("node port {family:?}"))?;
     }

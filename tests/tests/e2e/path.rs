@@ -45,7 +45,31 @@ pub struct Path<'a> {
     pub target: SocketAddr,
 }
 
-impl Path<'_> {
+impl<'a> Path<'a> {
+    /// The client talks to where the server is bound.
+    pub fn direct(client: &'a Netns, server: &'a Netns, bound: SocketAddr) -> Self {
+        Self::translated(client, server, (bound, bound))
+    }
+
+    /// The client talks to `target`, which is translated to where the server is bound.
+    pub fn translated(
+        client: &'a Netns,
+        server: &'a Netns,
+        (target, bound): (SocketAddr, SocketAddr),
+    ) -> Self {
+        Self {
+            client,
+            server,
+            bound,
+            target,
+        }
+    }
+
+    /// The same path over both address families.
+    pub fn in_both_families(path: impl Fn(Family) -> Result<Self>) -> Result<Vec<Self>> {
+        Family::BOTH.into_iter().map(path).collect()
+    }
+
     fn describe(&self, what: &str) -> String {
         let (client, server) = (self.client.name(), self.server.name());
         format!("{what}: {client} to {} at {server}", self.target)

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use weir_tests::eve::text;
 use weir_tests::node::Main;
-use weir_tests::pod::Family;
+use weir_tests::pod::{Family, Pod};
 use weir_tests::poll;
 use weir_tests::ruleset::{Masqueraded, masquerade, translate};
 use weir_tests::traffic::contains;
@@ -30,16 +30,9 @@ fn pod_to_pod_over_routed_interfaces() -> Result<()> {
 fn pod_to_pod(main: Main) -> Result<()> {
     let options = weir_tests::enforcer::Options::rules(RULES);
     let lab = Lab::with("podpod", main, &prevent(), &options)?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
-        let bound = lab.b.at(family, 8080)?;
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &lab.b.ns,
-            bound,
-            target: bound,
-        });
-    }
+    let paths = Path::in_both_families(|family| {
+        Ok(Path::direct(&lab.a.ns, &lab.b.ns, lab.b.at(family, 8080)?))
+    })?;
     prove(&lab, &paths)?;
     let alerts = lab.enforcer.eve.alerts(ATTACK_SID)?;
     for alert in &alerts {
@@ -60,88 +53,61 @@ fn pod_to_pod(main: Main) -> Result<()> {
 #[test]
 fn pod_to_service_address() -> Result<()> {
     let lab = Lab::new("service")?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
-        let bound = lab.b.at(family, 8080)?;
-        let target = SocketAddr::new(vip(family), 80);
-        translate(&lab.node, target, bound)?;
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &lab.b.ns,
-            bound,
-            target,
-        });
-    }
-    prove(&lab, &paths)
+    prove(&lab, &to_service(&lab, &lab.b, Source::Kept)?)
 }
 
 #[test]
 fn service_address_with_snat_splits_the_flow_and_is_inspected_all_the_same() -> Result<()> {
     let lab = Lab::new("split")?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
-        let bound = lab.b.at(family, 8080)?;
-        let target = SocketAddr::new(vip(family), 80);
-        translate(&lab.node, target, bound)?;
-        masquerade(&lab.node, family, Masqueraded::Translated)?;
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &lab.b.ns,
-            bound,
-            target,
-        });
-    }
-    prove(&lab, &paths)
+    prove(&lab, &to_service(&lab, &lab.b, Source::Masqueraded)?)
 }
 
 #[test]
 fn hairpin_of_a_pod_to_itself_through_its_service() -> Result<()> {
     let lab = Lab::new("hairpin")?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
-        let bound = lab.a.at(family, 8080)?;
+    prove(&lab, &to_service(&lab, &lab.a, Source::Masqueraded)?)
+}
+
+/// What becomes of the client's address on the way to a Service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Kept,
+    Masqueraded,
+}
+
+/// From pod a to `server` by a Service's address, which is translated.
+fn to_service<'a>(lab: &'a Lab, server: &'a Pod, source: Source) -> Result<Vec<Path<'a>>> {
+    Path::in_both_families(|family| {
+        let bound = server.at(family, 8080)?;
         let target = SocketAddr::new(vip(family), 80);
         translate(&lab.node, target, bound)?;
-        masquerade(&lab.node, family, Masqueraded::Translated)?;
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &lab.a.ns,
-            bound,
-            target,
-        });
-    }
-    prove(&lab, &paths)
+        if source == Source::Masqueraded {
+            masquerade(&lab.node, family, Masqueraded::Translated)?;
+        }
+        Ok(Path::translated(&lab.a.ns, &server.ns, (target, bound)))
+    })
 }
 
 #[test]
 fn host_to_pod() -> Result<()> {
     let lab = Lab::new("host")?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
-        let bound = lab.b.at(family, 8080)?;
-        paths.push(Path {
-            client: &lab.node.ns,
-            server: &lab.b.ns,
-            bound,
-            target: bound,
-        });
-    }
+    let paths = Path::in_both_families(|family| {
+        Ok(Path::direct(
+            &lab.node.ns,
+            &lab.b.ns,
+            lab.b.at(family, 8080)?,
+        ))
+    })?;
     prove(&lab, &paths)
 }
 
 #[test]
 fn pod_to_host() -> Result<()> {
     let lab = Lab::new("tohost")?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
+    let paths = Path::in_both_families(|family| {
         let bound = SocketAddr::new(lab.node_ip(family), 8080);
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &lab.node.ns,
-            bound,
-            target: bound,
-        });
-    }
+        Ok(Path::direct(&lab.a.ns, &lab.node.ns, bound))
+    })?;
     prove(&lab, &paths)
 }
 
@@ -153,12 +119,7 @@ fn remote_pod_to_pod_and_back_over_a_second_node() -> Result<()> {
     for family in Family::BOTH {
         for (client, server) in [(&remote.pod, &lab.b), (&lab.a, &remote.pod)] {
             let bound = server.at(family, 8080)?;
-            paths.push(Path {
-                client: &client.ns,
-                server: &server.ns,
-                bound,
-                target: bound,
-            });
+            paths.push(Path::direct(&client.ns, &server.ns, bound));
         }
     }
     prove(&lab, &paths)
@@ -168,18 +129,12 @@ fn remote_pod_to_pod_and_back_over_a_second_node() -> Result<()> {
 fn outside_to_pod_through_a_node_port() -> Result<()> {
     let lab = Lab::new("nodeport")?;
     let outside = Beyond::outside(&lab.node)?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
+    let paths = Path::in_both_families(|family| {
         let bound = lab.b.at(family, 8080)?;
         let target = SocketAddr::new(outside.node_ip(family), 30_080);
         translate(&lab.node, target, bound)?;
-        paths.push(Path {
-            client: &outside.ns,
-            server: &lab.b.ns,
-            bound,
-            target,
-        });
-    }
+        Ok(Path::translated(&outside.ns, &lab.b.ns, (target, bound)))
+    })?;
     prove(&lab, &paths)
 }
 
@@ -187,17 +142,11 @@ fn outside_to_pod_through_a_node_port() -> Result<()> {
 fn pod_to_outside_with_snat() -> Result<()> {
     let lab = Lab::new("snat")?;
     let outside = Beyond::outside(&lab.node)?;
-    let mut paths = Vec::new();
-    for family in Family::BOTH {
+    let paths = Path::in_both_families(|family| {
         masquerade(&lab.node, family, Masqueraded::LeavingBy("uplink"))?;
         let bound = SocketAddr::new(outside.ip(family), 8080);
-        paths.push(Path {
-            client: &lab.a.ns,
-            server: &outside.ns,
-            bound,
-            target: bound,
-        });
-    }
+        Ok(Path::direct(&lab.a.ns, &outside.ns, bound))
+    })?;
     prove(&lab, &paths)
 }
 
