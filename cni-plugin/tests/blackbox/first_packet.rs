@@ -18,6 +18,9 @@ const FOREIGN: &str = "10.77.0.9";
 /// How long a datagram may take; what has not come by then was dropped.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// How often one is sent that should arrive.
+const ATTEMPTS: u32 = 10;
+
 /// Whether datagrams from the pod's address, from a foreign one, and to the pod arrive.
 #[derive(Debug, PartialEq, Eq)]
 struct Arrives {
@@ -90,9 +93,9 @@ fn ensure_arrives(node: &Node, pod: &HandMade, what: &Value, expected: &Arrives)
     let own = pod.ns.udp(address(&pod.address4())?)?;
     let foreign = pod.ns.udp(address(FOREIGN)?)?;
     let found = Arrives {
-        own: arrives(&own, &host)?,
-        foreign: arrives(&foreign, &host)?,
-        to_pod: arrives(&host, &own)?,
+        own: arrives(&own, &host, expected.own)?,
+        foreign: arrives(&foreign, &host, expected.foreign)?,
+        to_pod: arrives(&host, &own, expected.to_pod)?,
     };
     ensure!(
         found == *expected,
@@ -105,13 +108,17 @@ fn address(ip: &str) -> Result<SocketAddr> {
     Ok(SocketAddr::new(ip.parse()?, 7777))
 }
 
-fn arrives(from: &UdpSocket, to: &UdpSocket) -> Result<bool> {
+fn arrives(from: &UdpSocket, to: &UdpSocket, expected: bool) -> Result<bool> {
     to.set_read_timeout(Some(PATIENCE))?;
-    from.send_to(b"benign", to.local_addr()?)?;
     let mut buffer = [0; 16];
-    match to.recv_from(&mut buffer) {
-        Ok((_, source)) => Ok(source == from.local_addr()?),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error.into()),
+    // An interface that has just come up may lose some.
+    for _ in 0..if expected { ATTEMPTS } else { 1 } {
+        from.send_to(b"benign", to.local_addr()?)?;
+        match to.recv_from(&mut buffer) {
+            Ok((_, source)) => return Ok(source == from.local_addr()?),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(false)
 }
