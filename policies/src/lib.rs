@@ -2,7 +2,7 @@
 //!
 //! - [`rule`]: text to a typed syntax tree and back, diagnostics;
 //! - [`vars`]: address and port variables;
-//! - [`classification`], [`reference`], [`threshold_config`]: the configuration files beside rules;
+//! - [`classification`], [`ip_reputation`], [`reference`], [`threshold_config`]: the configuration files beside rules;
 //! - [`shipped`]: the rules of `rules/` beside `src/`, embedded.
 //!
 //! Invariants: no I/O (callers hand in text), no `unsafe`, no panic on any input. What a signature
@@ -11,6 +11,7 @@
 
 pub mod classification;
 mod config_line;
+pub mod ip_reputation;
 pub mod reference;
 pub mod rule;
 pub mod shipped;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::CheckArgs;
 use crate::rules::{self, Report};
-use crate::settings::{Datasets, Settings};
+use crate::settings::{Datasets, ReputationFiles, Settings};
 
 /// Loads the rules and reports. The exit code is 1 when an enabled rule was refused, or a line of the
 /// threshold file not applied.
@@ -20,6 +20,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
         rule_files: args.files,
         classification: args.classification,
         threshold_file: args.threshold_config,
+        reputation: ReputationFiles::of(args.iprep_categories, args.iprep),
         datasets: Datasets {
             data_dir: None,
             ..Datasets::default()

@@ -14,7 +14,7 @@ use crate::events::file_store::{FileStore, StoredFile};
 use crate::events::pods::NoPods;
 use crate::replay::{self, ReplayArgs, Report};
 use crate::rules;
-use crate::settings::{Datasets, Eve, Settings};
+use crate::settings::{Datasets, Eve, ReputationFiles, Settings};
 
 /// Replays captures. The exit code is 1 when one could not be read at all.
 ///
@@ -26,6 +26,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         shipped_rules: false,
         rule_files: args.rules.clone(),
         threshold_file: args.threshold_config.clone(),
+        reputation: ReputationFiles::of(args.iprep_categories.clone(), args.iprep.clone()),
         datasets: Datasets {
             data_dir: args.data_dir.clone(),
             ..Datasets::default()

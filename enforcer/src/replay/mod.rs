@@ -51,6 +51,12 @@ pub struct ReplayArgs {
     /// A threshold.config: thresholds, suppressions and rate filters apart from the rules.
     #[arg(long, value_name = "FILE")]
     pub threshold_config: Option<PathBuf>,
+    /// Categories of IP reputation; scores with --iprep.
+    #[arg(long, value_name = "FILE", requires = "iprep")]
+    pub iprep_categories: Option<PathBuf>,
+    /// Scores of IP reputation.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "iprep_categories")]
+    pub iprep: Vec<PathBuf>,
     /// Directory of data sets that rules keep (`state`, `save`). Without it they start empty and are not
     /// written.
     #[arg(long, value_name = "DIR")]

@@ -5,6 +5,7 @@
 //! load. Of two enabled rules with one gid and sid in different files the first stays.
 
 mod report;
+mod reputation;
 mod source;
 mod thresholds;
 mod vars;
@@ -73,6 +74,14 @@ pub enum RulesError {
     /// The threshold file cannot be read.
     #[error("cannot read {path}: {source}; check thresholdFile or --threshold-config", path = path.display())]
     Thresholds {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of IP reputation cannot be read.
+    #[error("cannot read {path}: {source}; check reputation", path = path.display())]
+    Reputation {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -151,12 +160,17 @@ fn compile(
     let adjustments = thresholds
         .map(|path| thresholds::read(path, &vars, &files, &mut report))
         .transpose()?;
+    let reputation = settings.reputation.as_ref();
+    let reputation = reputation
+        .map(|files| reputation::read(files, &mut report))
+        .transpose()?;
     let seed = crate::worker::seed().map_err(RulesError::Seed)?;
     let opening = Opening::new(&settings.datasets, data, seed);
     let env = CompileEnv {
         files: &source::Beside,
         adjustments: adjustments.as_ref(),
         data: Some(&opening),
+        reputation: reputation.as_ref(),
         ..CompileEnv::new(&vars, &classes, Limits::default())
     };
     let mut sets = Vec::with_capacity(combinations.len().max(1));

@@ -55,7 +55,7 @@ pub struct Report {
     pub skipped: usize,
     /// What stands in the way, by file and line.
     pub diagnostics: Vec<Finding>,
-    /// Lines of the threshold file that are not applied.
+    /// Lines of the threshold file, and of files of reputation, that are not applied.
     pub thresholds: Vec<Finding>,
     /// Enabled rules that are refused, by the keyword in the way, then by protocol.
     pub refused_by: BTreeMap<String, BTreeMap<String, usize>>,

@@ -10,7 +10,10 @@ use crate::settings::{Settings, pattern};
 
 /// What files looked like: their place, inode, size and time of change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Look(Vec<(PathBuf, Option<(u64, u64, i64, i64)>)>);
+struct Look(Vec<(PathBuf, Option<Mark>)>);
+
+/// Inode, size, and time of change.
+type Mark = (u64, u64, i64, i64);
 
 /// Notices changes of the files that settings name.
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ impl Look {
             .flat_map(|pattern| pattern::expand(pattern).unwrap_or_default())
             .chain(settings.classification.clone())
             .chain(settings.threshold_file.clone())
+            .chain(reputation(settings))
             .collect();
         paths.sort();
         paths.dedup();
@@ -61,7 +65,16 @@ impl Look {
     }
 }
 
-fn mark(path: &Path) -> Option<(u64, u64, i64, i64)> {
+fn reputation(settings: &Settings) -> Vec<PathBuf> {
+    let files = settings.reputation.as_ref();
+    let files = files.map(|files| {
+        let scores = files.files.iter().cloned();
+        scores.chain([files.categories.clone()]).collect()
+    });
+    files.unwrap_or_default()
+}
+
+fn mark(path: &Path) -> Option<Mark> {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }

@@ -63,6 +63,8 @@ pub struct Settings {
     pub threshold_file: Option<PathBuf>,
     /// Sets of data that rules look buffers up in.
     pub datasets: Datasets,
+    /// Files of IP reputation.
+    pub reputation: Option<ReputationFiles>,
     /// Policies by namespace and pod name; the first that fits applies.
     pub policies: Vec<PodPolicy>,
     /// Bounds.
@@ -92,6 +94,24 @@ pub struct PodPolicy {
     pub loosen: bool,
 }
 
+/// Files of IP reputation (`iprep`), in Suricata's format.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReputationFiles {
+    /// Categories: number, name, description.
+    pub categories: PathBuf,
+    /// Scores: address or network, category, score.
+    pub files: Vec<PathBuf>,
+}
+
+impl ReputationFiles {
+    /// Those files, where categories are given.
+    #[must_use]
+    pub fn of(categories: Option<PathBuf>, files: Vec<PathBuf>) -> Option<Self> {
+        categories.map(|categories| Self { categories, files })
+    }
+}
+
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -119,6 +139,7 @@ impl Default for Settings {
             classification: None,
             threshold_file: None,
             datasets: Datasets::default(),
+            reputation: None,
             policies: Vec::new(),
             limits: Limits::default(),
             outputs: Outputs::default(),

@@ -6,7 +6,7 @@ use weir_policies::rule::ast::{AddressExpr, PortExpr, Position};
 
 use super::Adjustments;
 use super::header::{NO_ADDRESS, NO_PORT};
-use crate::detect::{DataSource, Limits, RuleSet};
+use crate::detect::{DataSource, Limits, Reputation, RuleSet};
 
 /// What rules need to know to be compiled.
 #[derive(Clone, Copy)]
@@ -21,6 +21,8 @@ pub struct CompileEnv<'a> {
     pub limits: Limits,
     /// What is changed of the rules from outside.
     pub adjustments: Option<&'a Adjustments>,
+    /// Scores of hosts.
+    pub reputation: Option<&'a Reputation>,
     /// Sets that rules look buffers up in.
     pub data: Option<&'a dyn DataSource>,
 }
@@ -39,6 +41,7 @@ impl<'a> CompileEnv<'a> {
             files: &NoRuleFiles,
             limits,
             adjustments: None,
+            reputation: None,
             data: None,
         }
     }

@@ -40,7 +40,8 @@ pub(super) fn kind(asked: &Asked<'_>) -> Kind {
     let addresses_only = bare
         && header.protocol != Protocol::Any
         && !asked.changes.iter().any(counts)
-        && asked.only(|test| matches!(test, PacketTest::IpProtocol(_)));
+        && asked
+            .only(|test| matches!(test, PacketTest::IpProtocol(_) | PacketTest::Reputation(..)));
     let any_port = header
         .ends
         .iter()

@@ -16,6 +16,7 @@ mod kind;
 mod order;
 mod packet;
 mod payload;
+mod reputation;
 mod rule;
 mod state;
 mod variables;
@@ -83,7 +84,7 @@ const EVALUATED: &[&str] = &[
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
     "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
-    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "igmp-csum", "igmp.hdr", "igmp.type", "ip.dst", "ip.src", "ip_proto", "ipopts",
+    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "igmp-csum", "igmp.hdr", "igmp.type", "ip.dst", "ip.src", "ip_proto", "ipopts", "iprep",
     "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
     "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "sctp.chunk_cnt",
     "sctp.chunk_data", "sctp.chunk_type", "sctp.hdr", "sctp.vtag", "seq",

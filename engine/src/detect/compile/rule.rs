@@ -15,6 +15,7 @@ use super::header::{CompiledHeader, Headers};
 use super::kind::{Asked, kind, scan};
 use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
+use super::reputation;
 use super::state::{self, Names, StateOption};
 use crate::app_layer::FlowEvent;
 use crate::detect::application::{Application, ApplicationDraft, legacy_content};
@@ -157,6 +158,10 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
     let value = written.value.as_deref().unwrap_or_default();
     if let Some(test) = packet_test(&written.keyword, written.value.as_deref()) {
         draft.packet.push(test?);
+        return Ok(());
+    }
+    if written.keyword == "iprep" {
+        draft.packet.push(reputation::read(value, &shared.env)?);
         return Ok(());
     }
     if written.keyword == "app-layer-protocol" {

@@ -11,9 +11,11 @@ use crate::detect::Inspection;
 use crate::detect::inspection::FlowView;
 use crate::detect::matcher::{Intervals, number_matches};
 use crate::detect::program::{
-    AppProtocolTest, BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, IpOption,
-    PacketTest, Program, Protocol, ProtocolMode, Sides, TransportKind, Version, VlanLayer,
+    AppProtocolTest, BitsModifier, ChecksumOf, Ends, FlowCondition, FragmentBits, Hosts, IpOption,
+    PacketTest, Program, Protocol, ProtocolMode, ScoreTest, Sides, TransportKind, Version,
+    VlanLayer,
 };
+use crate::detect::reputation::Scores;
 use crate::event::{FlowDirection, Volume};
 use crate::frame::ChecksumState;
 use crate::packet::{IcmpHeader, Network, Packet, TcpHeader, Transport};
@@ -104,7 +106,10 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         value.is_some_and(|value| number_matches(*test, value))
     };
     match test {
-        PacketTest::PayloadSize(test) => payload_size_matches(*test, packet.payload().len()),
+        PacketTest::PayloadSize(test) => {
+            let mut sizes = payload_sizes(inspection).into_iter().flatten();
+            sizes.any(|size| payload_size_matches(*test, size))
+        }
         PacketTest::TcpFlags(test) => tcp(packet).is_some_and(|tcp| flags_match(*test, tcp.flags)),
         PacketTest::IcmpType(test) => holds(test, icmp(packet).map(|icmp| icmp.kind.into())),
         PacketTest::IcmpCode(test) => holds(test, icmp(packet).map(|icmp| icmp.code.into())),
@@ -147,6 +152,9 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
         PacketTest::Checksum(of, valid) => checksum_is(inspection, *of) == Some(*valid),
+        PacketTest::Reputation(hosts, scores, test) => {
+            packet.is_ip() && reputation_matches(*hosts, (scores, *test), packet)
+        }
         PacketTest::AppProtocol(test) => app_protocol_matches(test, inspection),
         PacketTest::Event(name) => inspection.events.iter().any(|event| **event == **name),
         PacketTest::FlowAge(_)
@@ -156,6 +164,29 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
             let flow = inspection.flow.as_ref();
             flow.is_some_and(|flow| flow_test_matches(test, flow, inspection))
         }
+    }
+}
+
+fn reputation_matches(
+    hosts: Hosts,
+    (scores, test): (&Scores, ScoreTest),
+    packet: &Packet<'_>,
+) -> bool {
+    let source = || score_matches(test, scores.of(packet.source));
+    let destination = || score_matches(test, scores.of(packet.destination));
+    match hosts {
+        Hosts::Source => source(),
+        Hosts::Destination => destination(),
+        Hosts::Any => source() || destination(),
+        Hosts::Both => source() && destination(),
+    }
+}
+
+fn score_matches(test: ScoreTest, score: Option<u8>) -> bool {
+    match test {
+        ScoreTest::Any => score.is_some(),
+        ScoreTest::None => score.is_none(),
+        ScoreTest::Number(test) => score.is_some_and(|score| number_matches(test, score.into())),
     }
 }
 
@@ -256,6 +287,18 @@ fn fragment_offset(packet: &Packet<'_>) -> u64 {
     packet
         .fragment
         .map_or(0, |fragment| u64::from(fragment.offset) / 8)
+}
+
+/// Payload lengths that the receiver sees: of a frame that stands for several segments, that of all but the
+/// last, and that of the last.
+fn payload_sizes(inspection: &Inspection<'_>) -> [Option<usize>; 2] {
+    let length = inspection.packet.payload().len();
+    let segment = inspection.meta.gso_size.map_or(0, usize::from);
+    if segment == 0 || length <= segment {
+        return [Some(length), None];
+    }
+    let last = length % segment;
+    [Some(segment), (last > 0).then_some(last)]
 }
 
 /// The reference engine asks `dsize:!n` only of packets that have a payload; so do we.

@@ -14,8 +14,8 @@ use super::matcher::{AddressSet, Intervals};
 
 pub(super) use adjusted::{Adjusted, Suppression};
 pub(super) use packet::{
-    AppProtocolTest, BitsModifier, ChecksumOf, FlowCondition, FragmentBits, IpOption, PacketTest,
-    ProtocolMode, Sides, VlanLayer,
+    AppProtocolTest, BitsModifier, ChecksumOf, FlowCondition, FragmentBits, Hosts, IpOption,
+    PacketTest, ProtocolMode, ScoreTest, Sides, VlanLayer,
 };
 pub(super) use payload::{
     Absent, Base64Test, BufferTests, ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest,

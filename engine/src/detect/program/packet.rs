@@ -1,11 +1,14 @@
 //! Tests on packet headers, the flow's counters and the application protocol.
 
+use std::sync::Arc;
+
 use weir_policies::rule::ast::{
     FlowDirection, FlowState, FragmentTest, NumberTest, StreamTest, TcpFlagsTest,
 };
 
 use super::{TransportKind, Version};
 use crate::app_layer::ProtocolId;
+use crate::detect::reputation::Scores;
 
 /// `flow`
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,8 +67,32 @@ pub(in crate::detect) enum PacketTest {
     Checksum(ChecksumOf, bool),
     /// Which application protocol it is, or is not.
     AppProtocol(AppProtocolTest),
+    /// A score of hosts in a category.
+    Reputation(Hosts, Arc<Scores>, ScoreTest),
     /// A decode or stream event by its full name.
     Event(Box<str>),
+}
+
+/// Whose reputation is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum Hosts {
+    Source,
+    Destination,
+    /// Either satisfies it.
+    Any,
+    /// Both do.
+    Both,
+}
+
+/// What is asked of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum ScoreTest {
+    /// There is one.
+    Any,
+    /// There is none.
+    None,
+    /// There is one, and it compares so.
+    Number(NumberTest),
 }
 
 /// `app-layer-protocol`: any of these.

@@ -1,6 +1,6 @@
 //! Protocols, addresses, ports, directions, header keywords.
 
-use super::lab::{CLIENT, Lab, SERVER, datagram, icmp, ipv6, request, tcp, tcp_segment};
+use super::lab::{CLIENT, Lab, SERVER, compile, datagram, icmp, ipv6, request, tcp, tcp_segment};
 use crate::event::{FlowDirection, Volume};
 use crate::frame::Timestamp;
 
@@ -260,4 +260,55 @@ fn the_segment_that_completes_the_handshake_is_part_of_it_unless_it_brings_data(
     assert_eq!(lab.packet(&request(b"")), [2]);
     assert_eq!(lab.packet(&request(b"")), [1]);
     assert_eq!(Lab::new(text).packet(&request(b"data")), [1]);
+}
+
+#[test]
+fn reputation_is_asked_of_the_side_that_is_named() {
+    for (value, fires) in [
+        ("src,bad,>,30", true),
+        ("src,bad,>,50", false),
+        ("dst,bad,>=,0", false),
+        ("any,bad,=,50", true),
+        ("both,bad,=,50", false),
+        ("both,good,<=,5", true),
+        ("src,bad,isset", true),
+        ("dst,bad,isset", false),
+        ("dst,bad,isnotset", true),
+        ("both,nobody,isnotset", true),
+    ] {
+        let rule = format!("alert ip any any -> any any (iprep:{value}; sid:1;)");
+        let fired = !Lab::new(&rule).packet(&request(b"x")).is_empty();
+        assert_eq!(fired, fires, "{value}");
+    }
+    for wrong in [
+        "src,unheard,>,1",
+        "left,bad,>,1",
+        "src,bad,~,1",
+        "src,bad,>,128",
+        "src,bad",
+    ] {
+        let rule = format!("alert ip any any -> any any (iprep:{wrong}; sid:1;)");
+        assert_eq!(compile(&rule).refused.len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn the_size_of_a_super_frame_is_that_of_its_segments() {
+    for (test, fires) in [
+        ("1000", true),
+        ("500", true),
+        ("2500", false),
+        (">1000", false),
+        ("<600", true),
+        ("!1000", true),
+        ("500<>1000", false),
+    ] {
+        let rule = format!("alert tcp any any -> any any (dsize:{test}; sid:1;)");
+        let mut lab = Lab::new(&rule);
+        lab.gso_size = Some(1000);
+        let fired = !lab.packet(&request(&[b'x'; 2500])).is_empty();
+        assert_eq!(fired, fires, "{test}");
+        let fired = !lab.packet(&request(&[b'x'; 2000])).is_empty();
+        assert_eq!(fired, test == "1000", "{test}: no rest");
+    }
 }

@@ -10,8 +10,8 @@ use crate::app_layer::{AppFlow, Feed, ParserPool, Window};
 use crate::decode::decode;
 use crate::detect::{
     Adjustments, CompileEnv, Compiled, DataRoom, DataSet, DataSource, DataSpec, Detector, Effect,
-    FlowState, FlowView, Hit, Inspection, Limits, Loaded, NoClassifications, Note, Remark, RuleSet,
-    StreamView, Variables,
+    FlowState, FlowView, Hit, Inspection, Limits, Loaded, NoClassifications, Note, Remark,
+    Reputation, RuleSet, StreamView, Variables,
 };
 use crate::event::{FlowDirection, Volume};
 use crate::frame::{
@@ -31,6 +31,14 @@ impl Variables for TestVars {
     fn port(&self, name: &str) -> Option<&weir_policies::rule::ast::PortExpr> {
         self.0.port(name)
     }
+}
+
+/// The client is 50 `bad`; its network is 5 `good`.
+fn reputation() -> Reputation {
+    use weir_policies::ip_reputation::{categories, scores};
+    let (categories, _) = categories("1,bad,\n2,good,\n3,nobody,");
+    let (scores, _) = scores("10.0.0.1,1,50\n10.0.0.0/24,2,5");
+    Reputation::new(&categories, &scores).0
 }
 
 /// Sets by name; what is loaded is in the name of its file: words, each with its note behind `=`.
@@ -92,6 +100,7 @@ fn compile_adjusted(text: &str, config: &str) -> Compiled {
     let env = CompileEnv {
         adjustments: Some(&adjustments),
         data: Some(&TestSets::default()),
+        reputation: Some(&reputation()),
         ..CompileEnv::new(&vars, &NoClassifications, Limits::default())
     };
     RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "test.rules")), &env)
@@ -110,6 +119,8 @@ pub(super) struct Lab {
     pub(super) flow: FlowState,
     pub(super) view: Option<FlowView>,
     pub(super) mode: Mode,
+    /// Payload bytes of the segments that frames stand for.
+    pub(super) gso_size: Option<u16>,
     pub(super) now: Timestamp,
     pub(super) events: Vec<&'static str>,
     app: AppFlow,
@@ -156,6 +167,7 @@ impl Lab {
             flow: FlowState::default(),
             view: Some(established()),
             mode: Mode::Prevent,
+            gso_size: None,
             now: Timestamp(1_000_000_000),
             events: Vec::new(),
             app: AppFlow::default(),
@@ -183,7 +195,7 @@ impl Lab {
             at: self.now,
             link: LinkType::RawIp,
             checksum: ChecksumState::Partial,
-            gso_size: None,
+            gso_size: self.gso_size,
             attachment: AttachmentId(0),
             direction: WireDirection::ToPod,
             mode: self.mode,
