@@ -154,7 +154,7 @@ impl Parser for ChatParser {
 
     fn reset(&mut self) {
         self.partial = [Vec::new(), Vec::new()];
-        self.lines.reset();
+        self.lines.reset(|_| ());
     }
 }
 

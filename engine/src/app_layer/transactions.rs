@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
-/// Transactions in order, oldest first; at most as many as the limit it was made with. Retired ones are
-/// kept and handed out again, so that a warm queue allocates nothing.
+/// Retired transactions that are kept: what most flows have at hand at once.
+const SPARE: usize = 16;
+
+/// Transactions in order, oldest first; at most as many as the limit it was made with. Some
+/// retired ones are kept and handed out again, so that a warm queue allocates nothing.
 #[derive(Debug)]
 pub struct Transactions<T> {
     live: VecDeque<T>,
@@ -39,12 +42,20 @@ impl<T: Default> Transactions<T> {
 
     /// Drops the oldest.
     pub fn retire(&mut self) {
-        self.spare.extend(self.live.pop_front());
+        if let Some(oldest) = self.live.pop_front()
+            && self.spare.len() < SPARE
+        {
+            self.spare.push(oldest);
+        }
     }
 
-    /// Drops all and starts numbering anew.
-    pub fn reset(&mut self) {
-        self.spare.extend(self.live.drain(..));
+    /// Drops all and starts numbering anew. `shrink` gets each one that is kept, to give up memory that few
+    /// flows need.
+    pub fn reset(&mut self, shrink: impl FnMut(&mut T)) {
+        while !self.live.is_empty() {
+            self.retire();
+        }
+        self.spare.iter_mut().for_each(shrink);
         self.next_id = 0;
     }
 
@@ -107,7 +118,7 @@ mod tests {
         queue.retire();
         assert_eq!(queue.open(|tx, id| *tx = id).copied(), Some(2));
         assert_eq!(queue.iter().copied().collect::<Vec<_>>(), [1, 2]);
-        queue.reset();
+        queue.reset(|_| ());
         assert!(queue.is_empty());
         assert_eq!(queue.open(|tx, id| *tx = id).copied(), Some(0));
     }

@@ -19,6 +19,11 @@ const RECORDS: usize = 512;
 /// Bytes of decoded names that are kept of a message: compression lets a few bytes stand for many.
 const NAMES: usize = 65_536;
 
+/// Records, and bytes of names and data, whose memory is kept when a parser is used again.
+const RECORDS_KEPT: usize = 16;
+/// See [`RECORDS_KEPT`].
+const NAMES_KEPT: usize = 1024;
+
 /// Type of the OPT pseudo record (RFC 6891), whose name and class are no name and class.
 const OPT: u16 = 41;
 
@@ -140,6 +145,13 @@ impl Message {
         self.header = Header::default();
         self.records.clear();
         self.arena.clear();
+    }
+
+    /// Empties it, keeping the memory of a common message.
+    pub(super) fn shrink(&mut self) {
+        self.clear();
+        self.records.shrink_to(RECORDS_KEPT);
+        self.arena.shrink_to(NAMES_KEPT);
     }
 
     /// Bytes of a name or of data.

@@ -13,6 +13,9 @@ use super::{Event, Flavour, NAMES, Names, WHOLE, record};
 /// Bytes of the length in front of a message over TCP (RFC 1035 section 4.2.2).
 const LENGTH: usize = 2;
 
+/// Capacity that is kept for a message over TCP when a parser is used again.
+const PARTIAL_KEPT: usize = 1024;
+
 /// Opcodes that are assigned (RFC 1035, 1996, 2136, 8490).
 const OPCODES: [u8; 6] = [0, 1, 2, 4, 5, 6];
 
@@ -147,8 +150,12 @@ impl Parser for DnsParser {
     }
 
     fn reset(&mut self) {
-        self.partial.iter_mut().for_each(Vec::clear);
-        self.messages.reset();
+        for partial in &mut self.partial {
+            partial.clear();
+            partial.shrink_to(PARTIAL_KEPT);
+        }
+        self.messages
+            .reset(|transaction| transaction.message.shrink());
     }
 }
 

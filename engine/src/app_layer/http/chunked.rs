@@ -107,6 +107,10 @@ impl Chunked {
                 return Step::Invalid { kept: taken };
             }
             if !whole && self.line.len() >= SIZE_LINE {
+                if matches!(size(&self.line), Size::Invalid) {
+                    // What follows of the line changes nothing, and must not be lost.
+                    return Step::Invalid { kept: taken };
+                }
                 if !self.line.iter().all(|byte| is_blank(*byte)) {
                     self.place = Place::Extension;
                 } else {
@@ -119,8 +123,7 @@ impl Chunked {
         }
         self.extension |= self.line.contains(&b';');
         match size(&self.line) {
-            Size::Invalid if self.place == Place::Size => return Step::Invalid { kept: taken },
-            Size::Invalid => return Step::Invalid { kept: 0 },
+            Size::Invalid => return Step::Invalid { kept: taken },
             Size::Empty => self.place = Place::Size,
             Size::Of(0) => {
                 self.clear();

@@ -264,7 +264,9 @@ impl Layer {
         }
         let before = self.seen;
         self.seen = self.seen.saturating_add(bytes.len());
-        if before < HELD && (!self.decoded || self.tries > 0) {
+        // How much brotli gives before it fails depends on the cut: all of its start is kept.
+        let brotli = self.named == Coding::Brotli;
+        if before < HELD && (!self.decoded || self.tries > 0 || brotli) {
             let room = HELD - before;
             self.held.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
@@ -275,7 +277,7 @@ impl Layer {
                 self.failed = true;
                 self.coding = Coding::Plain;
                 let mut from = bytes.len().saturating_sub(left);
-                if self.tries > 0 {
+                if self.tries > 0 || (brotli && self.seen <= HELD) {
                     // Another coding than the one named gave something, by chance: shows all as it is.
                     wanted = wanted && sink(&self.held);
                     from = self.held.len().saturating_sub(before).min(bytes.len());

@@ -203,7 +203,7 @@ impl Shared {
     }
 
     pub(super) fn reset(&mut self) {
-        self.transactions.reset();
+        self.transactions.reset(|_| ());
         self.first = 0;
         self.owed.clear();
         self.tunnel = Tunnel::None;

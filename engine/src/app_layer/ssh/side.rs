@@ -16,6 +16,9 @@ const LENGTH: usize = 4;
 /// kept of a key exchange.
 const PACKET: usize = 35_000;
 
+/// Capacity of each of them that is kept for the next flow: a common key exchange.
+const KEPT: usize = 2048;
+
 /// Message number of `SSH_MSG_NEWKEYS`: encrypted from here on.
 const NEWKEYS: u8 = 21;
 
@@ -58,6 +61,7 @@ impl Side {
             &mut self.algorithms,
         ] {
             bytes.clear();
+            bytes.shrink_to(KEPT);
         }
     }
 

@@ -6,6 +6,9 @@ use super::Event;
 use super::fingerprint::{self, Offer};
 use super::wire::Reader;
 
+/// Capacity for each text that is kept for the next flow.
+const KEPT: usize = 1024;
+
 /// What a hello says. Its memory is used again.
 #[derive(Debug, Default)]
 pub(super) struct Hello {
@@ -33,11 +36,12 @@ impl Hello {
     pub(super) fn clear(&mut self) {
         self.version = 0;
         self.random = [0; 32];
-        self.sni.clear();
-        self.alpn.clear();
-        self.ja3.clear();
+        for bytes in [&mut self.sni, &mut self.ja3, &mut self.ja4] {
+            bytes.clear();
+            bytes.shrink_to(KEPT);
+        }
+        self.alpn = Vec::new();
         self.ja3_hash = None;
-        self.ja4.clear();
     }
 
     /// Reads a client hello. `None`: it ends too early; what came before that is kept.

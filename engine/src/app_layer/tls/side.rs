@@ -15,6 +15,9 @@ const HEADER: usize = 4;
 /// Largest handshake message that is kept until it is whole; longer ones are skipped and told.
 const MESSAGE: usize = 131_072;
 
+/// Capacity for a handshake message that is kept for the next flow: a common chain.
+const KEPT: usize = 8192;
+
 /// Records in front of the encrypted part that are an anomaly (`too_many_records_in_packet`). Counted over
 /// the side, not over a packet: the cut of the stream must not matter.
 const RECORDS: usize = 256;
@@ -66,6 +69,7 @@ impl Side {
     pub(super) fn clear(&mut self) {
         self.records.clear();
         self.handshake.clear();
+        self.handshake.shrink_to(KEPT);
         self.skip = 0;
         self.head.clear();
         self.hello.clear();

@@ -1,0 +1,132 @@
+//! What parsers hold of peers that want them to hold much: a bound while they are fed, and next to nothing
+//! once they are given back.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed assumption of a test is a failed test"
+)]
+
+use weir_engine::app_layer::{Input, Limits, Parser, Status, protocol_named};
+use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
+use weir_engine::frame::Timestamp;
+
+/// Bytes handed in at once: a super-frame.
+const PIECE: usize = 64_000;
+
+/// Hostile bytes of each case.
+const SENT: usize = 4 << 20;
+
+/// What a parser that was given back may hold.
+const IDLE: i64 = 128 << 10;
+
+/// Hands all of it in as the engine would: what has no room is handed in again when transactions went.
+fn feed(parser: &mut dyn Parser, direction: FlowDirection, bytes: &[u8], complete: u8) {
+    for piece in bytes.chunks(PIECE) {
+        let mut rest = piece;
+        loop {
+            let status = parser.parse(&Input {
+                direction,
+                bytes: rest,
+                eof: false,
+                datagram: false,
+                at: Timestamp(0),
+            });
+            parser.inspected(direction);
+            match status {
+                Status::Full { unread } => {
+                    rest = &rest[rest.len() - unread..];
+                    while !parser.is_empty() {
+                        parser.retire();
+                    }
+                }
+                Status::Continue => {
+                    let over = |parser: &dyn Parser| {
+                        parser.transaction(0).is_some_and(|oldest| {
+                            [ToServer, ToClient]
+                                .into_iter()
+                                .all(|side| oldest.progress(side) >= complete)
+                        })
+                    };
+                    while over(parser) {
+                        parser.retire();
+                    }
+                    break;
+                }
+                Status::Opaque | Status::Failed | Status::Upgraded { .. } => return,
+            }
+        }
+    }
+}
+
+/// `start` once, then `unit` over and over.
+fn hostile(start: &[u8], unit: &[u8]) -> Vec<u8> {
+    let mut bytes = start.to_vec();
+    while bytes.len() < SENT {
+        bytes.extend_from_slice(unit);
+    }
+    bytes
+}
+
+/// A message whose records all have the longest name, by pointers.
+fn dns_that_unfolds() -> Vec<u8> {
+    let mut message = b"\0\x01\x84\0\0\0\x01\x40\0\0\0\0".to_vec();
+    for length in [63, 63, 63, 60] {
+        message.push(length);
+        message.extend(vec![b'a'; usize::from(length)]);
+    }
+    message.extend(b"\0\0\x01\0\x01\0\0\0\0\0\0");
+    for _ in 0..319 {
+        message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\0");
+    }
+    let length = u16::try_from(message.len()).unwrap().to_be_bytes();
+    [&length, &message[..]].concat()
+}
+
+#[test]
+fn hostile_peers_are_held_within_bounds_and_forgotten() {
+    let record = |body: &[u8]| {
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[22, 3, 3][..], &length, body].concat()
+    };
+    let endless = record(&[&[11, 1, 0xff, 0xff][..], &vec![0; 16_000]].concat());
+    let chain = [&[0, 1, 0xff, 0xf0][..], &[0; 12]].concat();
+    let hello = record(&[&[1, 0, 0xff, 0xff][..], &vec![0; 16_000]].concat());
+    let more = record(&vec![0; 16_000]);
+    let cases: [(&str, FlowDirection, Vec<u8>, u64); 8] = [
+        ("dns", ToClient, hostile(&[], &dns_that_unfolds()), 8 << 20),
+        (
+            "dns",
+            ToServer,
+            hostile(&[0xff, 0xff], b"\0\x01"),
+            256 << 10,
+        ),
+        ("tls", ToClient, hostile(&endless, &more), 1 << 20),
+        ("tls", ToClient, hostile(&record(&chain), &more), 1 << 20),
+        ("tls", ToServer, hostile(&hello, &more), 1 << 20),
+        ("tls", ToServer, hostile(&[], &record(&[])), 256 << 10),
+        ("ssh", ToServer, hostile(b"SSH-2.0-", b"x"), 64 << 10),
+        (
+            "ssh",
+            ToServer,
+            hostile(b"SSH-2.0-x\r\n\0\0\x88\0\x04", b"\x14,"),
+            256 << 10,
+        ),
+    ];
+    for (number, (name, direction, bytes, bound)) in cases.iter().enumerate() {
+        let protocol = protocol_named(name).unwrap().protocol();
+        let mut parser = protocol.open(&Limits::default());
+        let mut held = 0;
+        let spent = allocation_counter::measure(|| {
+            let complete = protocol.complete(*direction);
+            feed(parser.as_mut(), *direction, bytes, complete);
+            held = parser.len();
+            parser.reset();
+        });
+        assert!(spent.bytes_max < *bound, "case {number}, {name}: {spent:?}");
+        assert!(
+            spent.bytes_current < IDLE,
+            "case {number}, {name}: {spent:?}"
+        );
+        assert!(held <= Limits::default().transactions);
+    }
+}
