@@ -307,6 +307,15 @@ pub struct FileRecord<'a> {
     pub store: bool,
 }
 
+/// The TCP part of a flow's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpEnd {
+    /// Flags seen, of the client and of the server.
+    pub flags: (u8, u8),
+    /// State of the server by RFC 9293, in lower case: `syn_recv`, `established`, `close_wait`.
+    pub state: &'static str,
+}
+
 /// A flow ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowEnd<'a> {
@@ -314,16 +323,22 @@ pub struct FlowEnd<'a> {
     pub at: Timestamp,
     /// The flow.
     pub flow: FlowSummary,
-    /// `new`, `established` or `closed`.
+    /// `new`, `established`, `closed` or `bypassed`.
     pub state: &'static str,
-    /// `timeout`, `tcp_closed`, `evicted` or `shutdown`.
+    /// `timeout`, `forced` or `shutdown`.
     pub reason: &'static str,
-    /// TCP flags seen in each direction, where the flow is TCP.
-    pub tcp_flags: Option<(u8, u8)>,
+    /// What TCP made of it, where the flow is TCP.
+    pub tcp: Option<TcpEnd>,
     /// Whether a signature alerted on it.
     pub alerted: bool,
     /// Whether its traffic was dropped.
     pub dropped: bool,
+    /// Whether it was taken out of inspection.
+    pub passed: bool,
+    /// Whether it was taken out of tracking.
+    pub bypassed: bool,
+    /// The exception that it met and the policy that was applied, by their names.
+    pub exception: Option<(&'static str, &'static str)>,
     /// Attachments whose interfaces its frames crossed.
     pub attachments: [AttachmentId; 2],
     /// Application protocol.

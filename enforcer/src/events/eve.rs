@@ -14,8 +14,8 @@ use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
     self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Captured, Contexts, DropBody,
-    DropRecord, FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody, TransactionHead,
-    VerdictBody,
+    DropRecord, ExceptionBody, FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody,
+    TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
 use super::json_fields;
@@ -190,11 +190,19 @@ impl EveFormatter {
                     state: end.state,
                     reason: end.reason,
                     alerted: end.alerted,
-                    action: end.dropped.then_some("drop"),
+                    action: match (end.dropped, end.passed) {
+                        (true, _) => Some("drop"),
+                        (false, true) => Some("pass"),
+                        (false, false) => None,
+                    },
+                    bypass: end.bypassed.then_some("local"),
+                    exception_policy: end
+                        .exception
+                        .map(|(target, policy)| [ExceptionBody { target, policy }]),
                 },
                 tcp: end
-                    .tcp_flags
-                    .map(|(ts, tc)| TcpBody::new(ts, tc, end.state)),
+                    .tcp
+                    .map(|tcp| TcpBody::new(tcp.flags.0, tcp.flags.1, tcp.state)),
             },
             into,
         )

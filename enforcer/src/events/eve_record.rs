@@ -281,6 +281,17 @@ pub(super) struct FlowBody {
     pub(super) alerted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bypass: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exception_policy: Option<[ExceptionBody; 1]>,
+}
+
+/// An exception that a flow met, and what was done.
+#[derive(Serialize)]
+pub(super) struct ExceptionBody {
+    pub(super) target: &'static str,
+    pub(super) policy: &'static str,
 }
 
 /// TCP flags of a flow.

@@ -50,6 +50,10 @@ fn contradicting_and_short_headers_are_undeliverable() {
         (broken(u4(), &[(25, 7)], None), E::UdpLenTooSmall),
         (broken(u4(), &[(25, 13)], None), E::UdpLenInvalid),
         (ipv4(1, &[8, 0, 0, 0, 0, 0, 0]), E::Icmpv4TooSmall),
+        (
+            ipv4(1, &[&[13], [0; 18].as_slice()].concat()),
+            E::Icmpv4TooSmall,
+        ),
         (ipv4(132, &[0; 11]), E::SctpTooSmall),
         (
             ipv4_with(6, &[7, 0, 0, 0], &tcp(&[], b"")),

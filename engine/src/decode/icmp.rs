@@ -8,6 +8,8 @@ use super::{DecodeEvent, Step, icmp_types};
 
 /// Type, code, checksum and four bytes that depend on the type.
 const HEADER: usize = 8;
+/// A timestamp message: the header and three times.
+const TIMESTAMPS: usize = 20;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
@@ -16,6 +18,9 @@ pub(super) fn decode4(packet: &mut Packet<'_>) -> Step {
     let header = header(packet, DecodeEvent::Icmpv4TooSmall, |kind| {
         matches!(kind, 0 | 8 | 13..=18)
     })?;
+    if matches!(header.kind, 13 | 14) && rest(packet, packet.l4).len() < TIMESTAMPS {
+        return Err(DecodeEvent::Icmpv4TooSmall);
+    }
     packet.transport = Transport::Icmp4(header);
     packet.events.extend(icmp_types::judge4(header));
     if matches!(header.kind, 3 | 4 | 5 | 11 | 12) {

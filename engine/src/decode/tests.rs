@@ -273,7 +273,10 @@ fn icmp_identifies_what_asks_and_answers() {
     };
     let rest = [0, 7, 0, 9];
     assert_eq!(id(&ipv4(1, &icmp(8, 0, rest, b""))), (Some(7), Some(9)));
-    assert_eq!(id(&ipv4(1, &icmp(13, 0, rest, b""))), (Some(7), Some(9)));
+    assert_eq!(
+        id(&ipv4(1, &icmp(13, 0, rest, &[0; 12]))),
+        (Some(7), Some(9))
+    );
     assert_eq!(id(&ipv4(1, &icmp(3, 0, rest, b""))), (None, None));
     assert_eq!(id(&ipv6(58, &icmp(129, 0, rest, b""))), (Some(7), Some(9)));
 }

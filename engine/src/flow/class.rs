@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::limits::FlowTimeouts;
-use super::state::{EndReason, Phase};
+use super::state::Phase;
 
 /// Protocol and state, as far as timeouts and eviction care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,15 +90,6 @@ impl Class {
             Self::IcmpEstablished => timeouts.icmp_established,
             Self::OtherEstablished => timeouts.other_established,
             Self::Dropped => timeouts.dropped,
-        }
-    }
-
-    /// What it means when a flow of this class falls silent.
-    #[must_use]
-    pub fn silence(self) -> EndReason {
-        match self {
-            Self::TcpClosed => EndReason::TcpClosed,
-            _ => EndReason::Timeout,
         }
     }
 }

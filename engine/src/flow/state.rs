@@ -2,7 +2,7 @@
 
 use crate::app_layer::AppFlow;
 use crate::detect::FlowState;
-use crate::event::{Ends, FlowDirection, FlowEnd, FlowSummary, Volume};
+use crate::event::{Ends, FlowDirection, FlowEnd, FlowSummary, TcpEnd, Volume};
 use crate::frame::{AttachmentId, FrameMeta, Mode, RuleSetId, Timestamp};
 use crate::stream::Tcp;
 use crate::verdict::DropReason;
@@ -38,10 +38,8 @@ impl Phase {
 pub enum EndReason {
     /// Silence.
     Timeout,
-    /// TCP closed it, and its silence or a new connection of the same ports followed.
-    TcpClosed,
-    /// It gave way to a new flow.
-    Evicted,
+    /// It gave way to a new flow: a new connection of the same ports, or any for want of room.
+    Forced,
     /// The engine ended.
     Shutdown,
 }
@@ -52,8 +50,7 @@ impl EndReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
-            Self::TcpClosed => "tcp_closed",
-            Self::Evicted => "evicted",
+            Self::Forced => "forced",
             Self::Shutdown => "shutdown",
         }
     }
@@ -81,6 +78,8 @@ pub struct Flow {
     pub dropped: bool,
     /// Why an exception policy dropped the rest of it.
     pub given_up: Option<DropReason>,
+    /// The exception that it met, and the policy that was applied, by their names.
+    pub exception: Option<(&'static str, &'static str)>,
     /// An exception policy took it out of tracking.
     pub bypassed: bool,
     /// What detection remembers.
@@ -107,6 +106,7 @@ impl Flow {
             alerted: false,
             dropped: false,
             given_up: None,
+            exception: None,
             bypassed: false,
             detect: FlowState::default(),
             tcp: Tcp::default(),
@@ -128,6 +128,7 @@ impl Flow {
         self.alerted = false;
         self.dropped = false;
         self.given_up = None;
+        self.exception = None;
         self.bypassed = false;
         self.detect.clear();
         self.tcp = Tcp::default();
@@ -220,11 +221,21 @@ impl Flow {
         FlowEnd {
             at,
             flow: self.summary(),
-            state: self.phase.name(),
+            state: if self.bypassed {
+                "bypassed"
+            } else {
+                self.phase.name()
+            },
             reason: reason.name(),
-            tcp_flags: (self.key.protocol() == 6).then(|| self.tcp.flags_seen()),
+            tcp: (self.key.protocol() == 6).then(|| TcpEnd {
+                flags: self.tcp.flags_seen(),
+                state: self.tcp.state_name(),
+            }),
             alerted: self.alerted,
             dropped: self.dropped,
+            passed: self.detect.passed(),
+            bypassed: self.bypassed,
+            exception: self.exception,
             attachments: self.attachments,
             app_proto: self.app.view().name(),
         }

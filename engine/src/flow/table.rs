@@ -140,7 +140,7 @@ impl FlowTable {
             } else {
                 Insertion::EvictedEstablished
             };
-            self.remove(victim, EndReason::Evicted, ended);
+            self.remove(victim, EndReason::Forced, ended);
         }
         let index = self.take_slot(&key);
         self.restart(index, key, client, at);
@@ -195,7 +195,7 @@ impl FlowTable {
                 && let Some(index) = self.classes.front(class as usize).map(FlowIndex)
                 && self.timed_out(index, now)
             {
-                self.remove(index, class.silence(), ended);
+                self.remove(index, EndReason::Timeout, ended);
                 gone += 1;
             }
         }

@@ -219,6 +219,12 @@ impl Engine {
         let reason = exception.reason();
         let flow = index.and_then(|index| self.flows.get_mut(index));
         let condemned = || Some(Condemned::new(reason, None));
+        let flow = flow.map(|flow| {
+            if policy != ExceptionPolicy::Ignore {
+                flow.exception = Some((reason.name(), policy.name()));
+            }
+            flow
+        });
         match (policy, flow) {
             (ExceptionPolicy::Auto | ExceptionPolicy::Ignore | ExceptionPolicy::PassPacket, _)
             | (ExceptionPolicy::Bypass | ExceptionPolicy::PassFlow, None) => None,

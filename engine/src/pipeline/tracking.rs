@@ -305,7 +305,7 @@ impl Engine {
         let opener = pending.map_or(direction, |pending| pending.opener);
         let client = Side::sending(opener, flow.client);
         let sender = Side::sending(direction, flow.client);
-        rest.end(flow, (EndReason::TcpClosed, meta.at), output);
+        rest.end(flow, (EndReason::Forced, meta.at), output);
         self.flows.renew(index, client, meta.at);
         self.counters.flows.reused += 1;
         self.counters.flows.created += 1;

@@ -5,10 +5,11 @@
 //! before it reaches anybody: what was seen counts as received, what was acknowledged as known to be.
 
 use crate::event::FlowDirection;
+use crate::flow::Phase;
 
 use super::StreamEvent;
 use super::half::Half;
-use super::tcp::Tcp;
+use super::tcp::{State, Tcp};
 
 /// State of the receiver of a segment, from the moment that data may flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,28 @@ impl Tcp {
             (true, true) if receiver.fin_acked => Stage::TimeWait,
             (true, true) if first => Stage::Closing,
             (true, true) => Stage::LastAck,
+        }
+    }
+
+    /// State of the server, as EVE's `tcp.state` names it.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        if self.phase() == Phase::Closed {
+            return "closed";
+        }
+        match self.state {
+            State::None => "none",
+            State::Handshake if self.halves.iter().all(Half::seen) => "syn_recv",
+            State::Handshake => "syn_sent",
+            State::Established => match self.stage(FlowDirection::ToServer) {
+                Stage::Established => "established",
+                Stage::CloseWait => "close_wait",
+                Stage::FinWait1 => "fin_wait1",
+                Stage::FinWait2 => "fin_wait2",
+                Stage::Closing => "closing",
+                Stage::LastAck => "last_ack",
+                Stage::TimeWait => "time_wait",
+            },
         }
     }
 

@@ -148,7 +148,7 @@ fn a_full_table_gives_up_the_oldest_flow_that_is_not_established() {
         ("flow.evicted_new", 1),
         ("flow.emergencies", 1),
     ]);
-    assert_eq!(world.output.flows[0].2, "evicted");
+    assert_eq!(world.output.flows[0].2, "forced");
     world.ports.0 = 4;
     world
         .send(client().syn())

@@ -293,7 +293,7 @@ fn a_refused_connection_may_be_tried_again_with_the_same_ports() {
         .passes(&[("flow.created", 1), ("flow.reused", 1)]);
     assert_eq!(world.output.flows.len(), 1);
     assert_eq!(world.output.flows[0].1, "closed");
-    assert_eq!(world.output.flows[0].2, "tcp_closed");
+    assert_eq!(world.output.flows[0].2, "forced");
 }
 
 #[test]

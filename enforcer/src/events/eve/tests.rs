@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weir_engine::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Transaction};
 use weir_engine::event::{
     Alert, Anomaly, AnomalyKind, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary,
-    TransactionRecord, Volume,
+    TcpEnd, TransactionRecord, Volume,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -208,10 +208,16 @@ fn flow_has_volumes_times_and_flags() {
         at: Timestamp(1_452_651_999_000_000_000),
         flow: summary(),
         state: "closed",
-        reason: "tcp_closed",
-        tcp_flags: Some((0x1b, 0x12)),
+        reason: "timeout",
+        tcp: Some(TcpEnd {
+            flags: (0x1b, 0x12),
+            state: "closed",
+        }),
         alerted: true,
         dropped: true,
+        passed: false,
+        bypassed: false,
+        exception: Some(("stream_midstream", "drop-flow")),
         attachments: [AttachmentId(7), AttachmentId(0)],
         app_proto: None,
     };
@@ -219,6 +225,9 @@ fn flow_has_volumes_times_and_flags() {
     assert_eq!(record["event_type"], "flow");
     assert_eq!(record["flow"]["age"], 10);
     assert_eq!(record["flow"]["action"], "drop");
+    let exception = json!([{"target": "stream_midstream", "policy": "drop-flow"}]);
+    assert_eq!(record["flow"]["exception_policy"], exception);
+    assert!(record["flow"].get("bypass").is_none());
     assert_eq!(record["dest_pod"]["name"], "web-0");
     let tcp = json!({
         "tcp_flags": "1b", "tcp_flags_ts": "1b", "tcp_flags_tc": "12",
