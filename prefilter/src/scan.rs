@@ -9,15 +9,18 @@ use crate::short::{ShortPatterns, fold};
 use crate::simd::MaskScanner;
 use crate::table::{GramTable, Stride};
 
-/// Most patterns in a bucket that need no automaton behind them: comparing so many at every position
-/// is no slower than the automaton.
-const UNCROWDED: usize = 4;
-
-/// Comparisons free of charge in a scan, whatever the length of the haystack.
+/// Comparisons in crowded buckets free of charge in a scan, whatever the length of the haystack.
 const FREE_COMPARISONS: usize = 256;
 
 /// Patterns up to which masks are tried.
-const MASKED: usize = 512;
+const MASKED: usize = 1024;
+
+/// Cost of a position, against 1 for verifying a candidate, above which masks are slower than a filter that
+/// looks at every second position.
+const DEAR: f64 = 1.0 / 10.0;
+
+/// The same for patterns so short that something has to look at every position for them.
+const DEAR_FOR_SHORT: f64 = 1.0 / 5.0;
 
 /// What a caller may ask for instead of the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -51,7 +54,8 @@ pub(crate) enum Scanner {
 
 impl Scanner {
     /// Scanners that together find the patterns: one by masks if these can tell them apart; else one
-    /// for the patterns that a look at every second position finds, and others for the shorter.
+    /// by masks for the short ones, and for the others a filter that looks at every second position; else
+    /// a filter that looks at every position, and what serves the shortest.
     pub(crate) fn build(patterns: &[Distinct], engine: Engine) -> Result<Vec<Self>, BuildError> {
         let members = |lengths: std::ops::Range<usize>| -> Vec<u32> {
             (0_u32..)
@@ -60,22 +64,29 @@ impl Scanner {
                 .map(|(index, _)| index)
                 .collect()
         };
-        if let Some(one) = Self::masked(patterns, &members(0..usize::MAX), engine)? {
+        let masked = |lengths, dear| Self::masked(patterns, &members(lengths), (engine, dear));
+        if let Some(one) = masked(0..usize::MAX, DEAR)? {
             return Ok(vec![one]);
         }
         let far = Stride::Two.shortest();
         let mut scanners = Vec::new();
-        if let Some(long) = LongPatterns::build(patterns, &members(far..usize::MAX), Stride::Two)? {
-            scanners.push(Self::Filter(long));
-        }
-        if let Some(rest) = Self::masked(patterns, &members(0..far), engine)? {
+        if let Some(rest) = masked(0..far, DEAR_FOR_SHORT)? {
+            let long = LongPatterns::build(patterns, &members(far..usize::MAX), Stride::Two)?;
+            scanners.extend(long.map(Self::Filter));
             scanners.push(rest);
             return Ok(scanners);
         }
-        let long = LongPatterns::build(patterns, &members(GRAM..far), Stride::One)?;
+        let none_short = members(GRAM..far).is_empty();
+        let stride = if none_short { Stride::Two } else { Stride::One };
+        let long = LongPatterns::build(patterns, &members(GRAM..usize::MAX), stride)?;
         scanners.extend(long.map(Self::Filter));
-        let short = ShortPatterns::build(patterns, &members(0..GRAM));
-        scanners.extend(short.map(Self::Pairs));
+        match masked(0..GRAM, DEAR_FOR_SHORT)? {
+            Some(short) => scanners.push(short),
+            None => {
+                let short = ShortPatterns::build(patterns, &members(0..GRAM));
+                scanners.extend(short.map(Self::Pairs));
+            }
+        }
         Ok(scanners)
     }
 
@@ -83,7 +94,7 @@ impl Scanner {
     fn masked(
         patterns: &[Distinct],
         members: &[u32],
-        engine: Engine,
+        (engine, dear): (Engine, f64),
     ) -> Result<Option<Self>, BuildError> {
         if members.len() > MASKED {
             return Ok(None);
@@ -107,10 +118,10 @@ impl Scanner {
             .collect();
         let grams = grams.iter().map(<[u8; GRAM]>::as_slice);
         let grams = grams.chain(folded.iter().map(Vec::as_slice)).collect();
-        let Some(masks) = MaskScanner::build(grams, engine) else {
+        let Some(masks) = MaskScanner::build(grams, engine, dear) else {
             return Ok(None);
         };
-        let long = table.map(|table| LongPatterns::behind(table, patterns, &long));
+        let long = table.map(|table| LongPatterns::behind(table, patterns));
         Ok(Some(Self::Masks {
             masks,
             long: long.transpose()?,
@@ -129,27 +140,23 @@ impl Scanner {
             Self::Filter(long) => {
                 let mut budget = long.budget(haystack);
                 long.table.scan(haystack, |at| {
-                    budget.spend(long.table.verify(patterns, haystack, at, found))
+                    budget -= long.table.verify(patterns, haystack, (at, budget), found);
                 });
-                long.finish(&budget, patterns, haystack, found);
+                long.finish(budget, patterns, haystack, found);
             }
             Self::Pairs(short) => short.scan(patterns, haystack, found),
             Self::Masks { masks, long, short } => {
-                let mut budget = Budget::of(long.as_ref(), haystack);
+                let mut budget = long.as_ref().map_or(0, |long| long.budget(haystack));
                 masks.scan(haystack, |at| {
                     if let Some(short) = short {
                         short.verify(patterns, haystack, at, found);
                     }
-                    if let Some(long) = long
-                        && budget.is_left()
-                    {
-                        budget.spend(long.table.verify(patterns, haystack, at, found));
+                    if let Some(long) = long {
+                        budget -= long.table.verify(patterns, haystack, (at, budget), found);
                     }
-                    // The automaton knows nothing of the short ones.
-                    short.is_some() || budget.is_left()
                 });
                 if let Some(long) = long {
-                    long.finish(&budget, patterns, haystack, found);
+                    long.finish(budget, patterns, haystack, found);
                 }
             }
         }
@@ -165,31 +172,12 @@ impl Scanner {
     }
 }
 
-/// Comparisons that a scan may still make.
-#[derive(Debug)]
-struct Budget(usize);
-
-impl Budget {
-    fn of(long: Option<&LongPatterns>, haystack: &[u8]) -> Self {
-        long.map_or(Self(usize::MAX), |long| long.budget(haystack))
-    }
-
-    /// False when none are left.
-    fn spend(&mut self, comparisons: usize) -> bool {
-        self.0 = self.0.saturating_sub(comparisons);
-        self.is_left()
-    }
-
-    fn is_left(&self) -> bool {
-        self.0 > 0
-    }
-}
-
 /// Patterns of at least [`GRAM`] bytes.
 #[derive(Debug)]
 pub(crate) struct LongPatterns {
     table: GramTable,
-    /// Linear in any haystack; takes over when a haystack was made to cost comparisons.
+    /// For the patterns in crowded buckets. Linear in any haystack; takes over when one was made to cost
+    /// comparisons.
     automaton: Option<Automaton>,
 }
 
@@ -204,39 +192,33 @@ impl LongPatterns {
             return Ok(None);
         }
         let table = GramTable::build(patterns, members, stride);
-        Self::behind(table, patterns, members).map(Some)
+        Self::behind(table, patterns).map(Some)
     }
 
     /// With an automaton where the table is crowded.
-    fn behind(
-        table: GramTable,
-        patterns: &[Distinct],
-        members: &[u32],
-    ) -> Result<Self, BuildError> {
-        let crowded = table.crowd() > UNCROWDED;
-        let automaton = crowded.then(|| Automaton::build(patterns, members));
+    fn behind(table: GramTable, patterns: &[Distinct]) -> Result<Self, BuildError> {
+        let crowded = table.crowded();
+        let automaton = (!crowded.is_empty()).then(|| Automaton::build(patterns, &crowded));
         Ok(Self {
             table,
             automaton: automaton.transpose()?,
         })
     }
 
-    fn budget(&self, haystack: &[u8]) -> Budget {
-        Budget(match self.automaton {
-            Some(_) => FREE_COMPARISONS + haystack.len(),
-            None => usize::MAX,
-        })
+    /// Comparisons that a scan may make in crowded buckets.
+    fn budget(&self, haystack: &[u8]) -> usize {
+        FREE_COMPARISONS + haystack.len()
     }
 
     /// Has the automaton look where the budget did not suffice.
     fn finish(
         &self,
-        budget: &Budget,
+        budget: usize,
         patterns: &[Distinct],
         haystack: &[u8],
         found: &mut impl FnMut(u32, usize),
     ) {
-        if !budget.is_left()
+        if budget == 0
             && let Some(automaton) = &self.automaton
         {
             automaton.scan(patterns, haystack, found);
@@ -244,7 +226,7 @@ impl LongPatterns {
     }
 }
 
-/// Aho-Corasick over a scanner's patterns.
+/// Aho-Corasick over some patterns.
 #[derive(Debug)]
 struct Automaton {
     automaton: AhoCorasick,

@@ -22,11 +22,17 @@ const BITS_PER_GRAM: usize = 256;
 /// What a pattern more in the same bucket weighs against a commoner gram, when grams are chosen.
 const CROWDING: u32 = 6;
 
+/// Most patterns in a bucket that is not crowded: comparing so many at every position is no slower than
+/// an automaton.
+const UNCROWDED: usize = 4;
+
 /// A pattern of a bucket.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// Index of the pattern.
     pattern: u32,
+    /// Its gram, folded: other grams have the same hash.
+    gram: u32,
     /// Where its gram starts in it, bytes.
     offset: u32,
 }
@@ -71,8 +77,6 @@ pub(crate) struct GramTable {
     entries: Box<[Entry]>,
     /// Distinct grams looked for, folded.
     grams: Box<[u32]>,
-    /// Most patterns in one bucket.
-    crowd: usize,
 }
 
 impl GramTable {
@@ -98,8 +102,7 @@ impl GramTable {
             entries.push(choice.entry);
         }
         starts.push(to_u32(entries.len()));
-        let crowd = starts.windows(2).map(|pair| pair[1] - pair[0]).max();
-        let mut grams: Vec<u32> = chosen.iter().map(|choice| choice.gram).collect();
+        let mut grams: Vec<u32> = chosen.iter().map(|choice| choice.entry.gram).collect();
         grams.sort_unstable();
         grams.dedup();
         Self {
@@ -110,7 +113,6 @@ impl GramTable {
             starts: starts.into(),
             entries: entries.into(),
             grams: grams.into(),
-            crowd: crowd.unwrap_or(0) as usize,
         }
     }
 
@@ -119,52 +121,53 @@ impl GramTable {
         &self.grams
     }
 
-    /// Most comparisons that one position may cost.
-    pub(crate) fn crowd(&self) -> usize {
-        self.crowd
+    /// Indexes of the patterns in crowded buckets, sorted.
+    pub(crate) fn crowded(&self) -> Vec<u32> {
+        let buckets = self.starts.windows(2);
+        let mut crowded: Vec<u32> = buckets
+            .map(|pair| &self.entries[pair[0] as usize..pair[1] as usize])
+            .filter(|bucket| bucket.len() > UNCROWDED)
+            .flat_map(|bucket| bucket.iter().map(|entry| entry.pattern))
+            .collect();
+        crowded.sort_unstable();
+        crowded.dedup();
+        crowded
     }
 
-    /// Calls `candidate` with positions from 0 on where a gram may stand, [`Stride`] apart; returns the
-    /// first position that was not looked at. `candidate` returning false ends the scan.
-    pub(crate) fn scan(&self, haystack: &[u8], candidate: impl FnMut(usize) -> bool) -> usize {
+    /// Calls `candidate` with positions from 0 on where a gram may stand, [`Stride`] apart.
+    pub(crate) fn scan(&self, haystack: &[u8], candidate: impl FnMut(usize)) {
         match self.stride {
             Stride::One => self.scan_by::<1, { 7 + GRAM }>(haystack, candidate),
             Stride::Two => self.scan_by::<2, { 14 + GRAM }>(haystack, candidate),
         }
     }
 
-    /// Eight looks a round, `STEP` positions apart, in a window of `WINDOW` bytes. The round's eight
-    /// filter bytes are or-ed, so that it has one branch where nothing stands.
+    /// Eight looks a round, `STEP` positions apart, in a window of `WINDOW` bytes, so that there is one
+    /// branch where nothing stands.
     fn scan_by<const STEP: usize, const WINDOW: usize>(
         &self,
         haystack: &[u8],
-        mut candidate: impl FnMut(usize) -> bool,
-    ) -> usize {
+        mut candidate: impl FnMut(usize),
+    ) {
         let (filter, shift) = (&*self.filter, 32 - self.bits);
         let mut at = 0;
         while let Some(window) = haystack.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) {
-            let mut any = 0;
+            let mut set = 0_u32;
             for look in 0..8 {
                 let hash = hash_in(window, look * STEP, shift);
-                any |= filter[(hash >> 3) as usize & (filter.len() - 1)];
+                let byte = filter[(hash >> 3) as usize & (filter.len() - 1)];
+                set |= (u32::from(byte) >> (hash & 7) & 1) << look;
             }
-            if any != 0 {
-                for look in 0..8 {
-                    let hash = hash_in(window, look * STEP, shift);
-                    if self.is_set(hash) && !candidate(at + look * STEP) {
-                        return at;
-                    }
-                }
+            while set != 0 {
+                candidate(at + set.trailing_zeros() as usize * STEP);
+                set &= set - 1;
             }
             at += 8 * STEP;
         }
         while at + GRAM <= haystack.len() {
-            if !candidate(at) {
-                break;
-            }
+            candidate(at);
             at += STEP;
         }
-        at
     }
 
     #[inline]
@@ -172,19 +175,28 @@ impl GramTable {
         self.filter[(hash >> 3) as usize] >> (hash & 7) & 1 != 0
     }
 
-    /// Reports the patterns whose gram stands at `at`; returns how many were compared.
+    /// Reports the patterns whose gram stands at `at`, but those of a crowded bucket only within `budget`
+    /// comparisons. Returns what it took of that, all where it did not suffice.
     pub(crate) fn verify(
         &self,
         patterns: &[Distinct],
         haystack: &[u8],
-        at: usize,
+        (at, budget): (usize, usize),
         found: &mut impl FnMut(u32, usize),
     ) -> usize {
         let Some(gram) = gram_at(haystack, at) else {
             return 0;
         };
         let bucket = self.bucket(hash(gram, self.bits));
-        for entry in bucket {
+        let crowd = if bucket.len() > UNCROWDED {
+            bucket.len()
+        } else {
+            0
+        };
+        if crowd > budget {
+            return budget;
+        }
+        for entry in bucket.iter().filter(|entry| entry.gram == gram) {
             let Some(start) = at.checked_sub(entry.offset as usize) else {
                 continue;
             };
@@ -193,7 +205,7 @@ impl GramTable {
                 pattern.report(start + pattern.bytes.len(), found);
             }
         }
-        bucket.len()
+        crowd
     }
 
     /// The patterns of a hash; empty where its bit is clear.
@@ -219,7 +231,6 @@ fn hash_in<const WINDOW: usize>(window: &[u8; WINDOW], at: usize, shift: u32) ->
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     entry: Entry,
-    gram: u32,
     hash: u32,
 }
 
@@ -237,17 +248,18 @@ fn choose(patterns: &[Distinct], members: &[u32], (stride, bits): (Stride, u32))
                 let gram = gram_at(bytes, offset)?;
                 let entry = Entry {
                     pattern,
+                    gram,
                     offset: to_u32(offset),
                 };
                 let hash = hash(gram, bits);
-                Some(Choice { entry, gram, hash })
+                Some(Choice { entry, hash })
             })
         };
         let weight = |offset: &usize| -> u32 {
             grams(*offset)
                 .map(|choice| {
                     let crowd = crowds.get(&choice.hash).copied().unwrap_or(0);
-                    commonness(choice.gram).saturating_add(crowd.saturating_mul(CROWDING))
+                    commonness(choice.entry.gram).saturating_add(crowd.saturating_mul(CROWDING))
                 })
                 .sum()
         };

@@ -17,7 +17,7 @@ const WIDE: usize = 32;
 const WINDOW: usize = WIDE + GRAM - 1;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn scan(tables: &[NibbleTables], haystack: &[u8], candidate: impl FnMut(usize) -> bool) {
+pub(super) fn scan(tables: &[NibbleTables], haystack: &[u8], candidate: impl FnMut(usize)) {
     let round = |rest: &[u8], found: &mut Found| match tables {
         [a] => round([a], rest, found),
         [a, b] => round([a, b], rest, found),

@@ -25,9 +25,6 @@ pub(super) const SETS: usize = 4;
 /// Buckets: the bits of a mask.
 const BUCKETS: usize = 8;
 
-/// Cost of a position above which other ways are faster.
-const DEAR: f64 = 1.0 / 24.0;
-
 /// Masks by byte.
 type Bytes = [u8; 256];
 
@@ -49,8 +46,9 @@ pub(super) struct NibbleTables {
 pub(super) struct ByteTables(pub(super) [[u8; 128]; GRAM]);
 
 impl Masks {
-    /// Masks for `grams`, folded, of one to [`GRAM`] bytes; `None` where they would let too much through.
-    pub(crate) fn build(mut grams: Vec<&[u8]>, lookup: Lookup) -> Option<Self> {
+    /// Masks for `grams`, folded, of one to [`GRAM`] bytes; `None` where a position would cost
+    /// more than `dear`.
+    pub(crate) fn build(mut grams: Vec<&[u8]>, lookup: Lookup, dear: f64) -> Option<Self> {
         if grams.is_empty() {
             return None;
         }
@@ -61,7 +59,7 @@ impl Masks {
             .map(|sets| Self::deal(&grams, sets))
             .map(|masks| (masks.cost(lookup, &weights), masks))
             .min_by(|(one, _), (other, _)| one.total_cmp(other))
-            .filter(|(cost, _)| *cost <= DEAR)
+            .filter(|(cost, _)| *cost <= dear)
             .map(|(_, masks)| masks)
     }
 

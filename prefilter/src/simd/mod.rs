@@ -30,23 +30,24 @@ enum Tables {
 
 impl MaskScanner {
     /// A scanner for `grams`, folded, of one to four bytes; `None` where the processor has no such
-    /// instructions, the engine must not use them, or the grams are too many to be told apart.
-    pub(crate) fn build(grams: Vec<&[u8]>, engine: Engine) -> Option<Self> {
+    /// instructions, the engine must not use them, or the grams are too many to be told apart: a position
+    /// would cost more than `dear`, against 1 for verifying a candidate.
+    pub(crate) fn build(grams: Vec<&[u8]>, engine: Engine, dear: f64) -> Option<Self> {
         if engine == Engine::Best && has_vbmi() {
-            let masks = Masks::build(grams, Lookup::SevenBits)?;
+            let masks = Masks::build(grams, Lookup::SevenBits, dear)?;
             return Some(Self(Tables::Vbmi(masks.bytes())));
         }
         if engine != Engine::Scalar && has_avx2() {
-            let masks = Masks::build(grams, Lookup::Nibbles)?;
+            let masks = Masks::build(grams, Lookup::Nibbles, dear)?;
             return Some(Self(Tables::Avx2(masks.nibbles())));
         }
         None
     }
 
     /// Calls `candidate` with every position, from 0 on, where a gram may stand, and perhaps with
-    /// positions behind the haystack. `candidate` returning false ends the scan soon.
+    /// positions behind the haystack.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables))]
-    pub(crate) fn scan(&self, haystack: &[u8], candidate: impl FnMut(usize) -> bool) {
+    pub(crate) fn scan(&self, haystack: &[u8], candidate: impl FnMut(usize)) {
         #[cfg(target_arch = "x86_64")]
         #[expect(
             unsafe_code,
@@ -126,13 +127,13 @@ impl Found {
 
 /// Has `round` fill in what it finds until every position of the haystack was looked at, and calls
 /// `candidate` with every position found. The last windows, of at most `WINDOW` bytes, are filled up with
-/// zeros. `candidate` returning false ends the scan behind the window.
+/// zeros.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn rounds<const WIDE: usize, const WINDOW: usize>(
     haystack: &[u8],
     round: impl Fn(&[u8], &mut Found) -> usize,
-    mut candidate: impl FnMut(usize) -> bool,
+    mut candidate: impl FnMut(usize),
 ) {
     let mut found = Found {
         windows: [(0, 0); ROUND],
@@ -150,22 +151,18 @@ fn rounds<const WIDE: usize, const WINDOW: usize>(
             round(padded.get(..end).unwrap_or_default(), &mut found)
         };
         for (window, bits) in found.windows.iter().take(found.count) {
-            if !each_bit(*bits, at + window, &mut candidate) {
-                return;
-            }
+            each_bit(*bits, at + window, &mut candidate);
         }
         at += looked_at;
     }
 }
 
-/// Calls `candidate` for every set bit; false if it said so.
+/// Calls `candidate` for every set bit.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn each_bit(mut bits: u64, at: usize, candidate: &mut impl FnMut(usize) -> bool) -> bool {
-    let mut go_on = true;
+fn each_bit(mut bits: u64, at: usize, candidate: &mut impl FnMut(usize)) {
     while bits != 0 {
-        go_on &= candidate(at + bits.trailing_zeros() as usize);
+        candidate(at + bits.trailing_zeros() as usize);
         bits &= bits - 1;
     }
-    go_on
 }

@@ -19,7 +19,7 @@ pub(super) const WINDOW: usize = WIDE + GRAM - 1;
 type Table = [__m512i; 2];
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-pub(super) fn scan(tables: &[ByteTables], haystack: &[u8], candidate: impl FnMut(usize) -> bool) {
+pub(super) fn scan(tables: &[ByteTables], haystack: &[u8], candidate: impl FnMut(usize)) {
     let round = |rest: &[u8], found: &mut Found| match tables {
         [a] => round([a], rest, found),
         [a, b] => round([a, b], rest, found),
