@@ -217,14 +217,14 @@ impl Engine {
         let policies = self.config.exceptions;
         let policy = policies.of(exception, meta.mode, self.config.midstream);
         let reason = exception.reason();
-        let flow = index.and_then(|index| self.flows.get_mut(index));
+        let mut flow = index.and_then(|index| self.flows.get_mut(index));
         let condemned = || Some(Condemned::new(reason, None));
-        let flow = flow.map(|flow| {
-            if policy != ExceptionPolicy::Ignore {
-                flow.exception = Some((reason.name(), policy.name()));
-            }
-            flow
-        });
+        if let Some(flow) = flow
+            .as_deref_mut()
+            .filter(|_| policy != ExceptionPolicy::Ignore)
+        {
+            flow.exception = Some((reason.name(), policy.name()));
+        }
         match (policy, flow) {
             (ExceptionPolicy::Auto | ExceptionPolicy::Ignore | ExceptionPolicy::PassPacket, _)
             | (ExceptionPolicy::Bypass | ExceptionPolicy::PassFlow, None) => None,
