@@ -9,6 +9,7 @@
 mod captures;
 mod case;
 mod expectations;
+mod file_store;
 mod score;
 
 use std::path::{Path, PathBuf};
@@ -126,4 +127,13 @@ fn nothing_fires_on_captures_that_should_not() -> Result<()> {
     ensure!(wrong.is_empty(), "false alarms: {wrong:?}");
     ensure!(lost.is_empty(), "no longer fire: {}", lost.join(" "));
     Ok(())
+}
+
+#[test]
+fn files_that_a_rule_asks_for_are_stored_and_told() -> Result<()> {
+    let Some(corpus) = corpus()? else {
+        return Ok(());
+    };
+    let weir = weir_tests::node::binary("weir")?;
+    file_store::check(&weir, &corpus)
 }
