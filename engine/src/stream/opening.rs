@@ -283,13 +283,7 @@ impl Tcp {
             }
             me.rebase(segment.start);
         }
-        if let Some(ack) = segment.ack {
-            let (_, peer) = self.halves_mut(arrival.direction);
-            peer.pick_up(ack, Origin::Implied);
-        }
-        self.state = State::Established;
-        self.update(segment, arrival, events);
-        Admission::Taken
+        self.go_on(segment, arrival, events)
     }
 
     /// A SYN was seen, no SYN-ACK, and now its receiver speaks: a challenge ACK of an old connection,

@@ -241,9 +241,20 @@ impl Tcp {
             };
         }
         self.picked_up = true;
-        let (me, peer) = self.halves_mut(arrival.direction);
+        let (me, _) = self.halves_mut(arrival.direction);
         me.pick_up(segment.start, Origin::Midstream);
+        self.go_on(segment, arrival, events)
+    }
+
+    /// Follows a flow of whose other direction nothing is known but what this one acknowledges.
+    pub(super) fn go_on(
+        &mut self,
+        segment: &Segment,
+        arrival: &Arrival,
+        events: &mut StreamEvents,
+    ) -> Admission {
         if let Some(ack) = segment.ack {
+            let (_, peer) = self.halves_mut(arrival.direction);
             peer.pick_up(ack, Origin::Implied);
         }
         self.state = State::Established;
