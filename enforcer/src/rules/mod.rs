@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use weir_engine::detect::{CompileEnv, Limits, RuleSet, Variables as _};
+use weir_engine::detect::{CompileEnv, Draft, Limits, RuleSet, Variables as _};
 use weir_engine::pipeline::RuleSets;
 use weir_policies::rule::ast::Rule;
 
@@ -180,8 +180,20 @@ fn compile(
     } else {
         combinations
     };
+    files.report_into(&mut report);
+    let mut files = Some(files);
+    let mut left = wanted.len();
     for combination in wanted {
-        let compiled = RuleSet::compile(files.rules(combination, &mut report), &env);
+        left -= 1;
+        let rules = files
+            .as_ref()
+            .map(|files| files.rules(combination, &mut report));
+        let draft = Draft::new(rules.unwrap_or_default(), &env);
+        if left == 0 {
+            // No tree is needed any more: their memory is free before the sets take theirs.
+            files = None;
+        }
+        let compiled = draft.finish();
         report.add_compiled(&compiled);
         if let Some(home) = vars.address("HOME_NET") {
             let silent = compiled.rule_set.silent_inside(home, &vars);
@@ -189,7 +201,6 @@ fn compile(
         }
         sets.push(compiled.rule_set);
     }
-    files.report_into(&mut report);
     report.count();
     Ok(Loaded {
         sets: rule_sets(sets),

@@ -36,7 +36,7 @@ mod tests;
 mod transform;
 
 pub use compile::{
-    Adjustments, Classifications, CompileCounts, CompileEnv, Compiled, NoClassifications,
+    Adjustments, Classifications, CompileCounts, CompileEnv, Compiled, Draft, NoClassifications,
     NoRuleFiles, NoVariables, Refusal, RuleClass, RuleFiles, Variables, evaluated_keywords,
 };
 pub use data::{

@@ -128,32 +128,67 @@ impl RuleSet {
         rules: impl IntoIterator<Item = (&'r Rule, &'r str)>,
         env: &CompileEnv<'_>,
     ) -> Compiled {
-        let mut counts = CompileCounts::default();
-        let mut refused = Vec::new();
+        Draft::new(rules, env).finish()
+    }
+}
+
+/// Rules that are compiled one by one, but not yet put together: these need the rules' trees no longer,
+/// which can be given up before the rest takes its memory.
+#[derive(Debug)]
+pub struct Draft {
+    loaded: Vec<(Arc<Signature>, Program)>,
+    refused: Vec<Refusal>,
+    disabled: usize,
+}
+
+impl Draft {
+    /// The first half of [`RuleSet::compile`].
+    #[must_use]
+    pub fn new<'r>(
+        rules: impl IntoIterator<Item = (&'r Rule, &'r str)>,
+        env: &CompileEnv<'_>,
+    ) -> Self {
+        let mut draft = Self {
+            loaded: Vec::new(),
+            refused: Vec::new(),
+            disabled: 0,
+        };
         let mut shared = Shared::new(*env);
         let mut identities = HashSet::new();
-        let mut loaded = Vec::new();
         for (rule, file) in rules {
             if !rule.enabled {
-                counts.disabled += 1;
+                draft.disabled += 1;
                 continue;
             }
             shared.lists.of_file(file);
             match compile_one(rule, &mut shared, &mut identities) {
-                Ok(entry) => loaded.push(entry),
-                Err(problem) => refused.push(refusal(rule, file, problem)),
+                Ok(entry) => draft.loaded.push(entry),
+                Err(problem) => draft.refused.push(refusal(rule, file, problem)),
             }
         }
+        draft
+    }
+
+    /// The other half.
+    #[must_use]
+    pub fn finish(self) -> Compiled {
+        let Self {
+            mut loaded,
+            mut refused,
+            disabled,
+        } = self;
         loaded
             .sort_by_key(|(signature, program)| order::evaluation_key(program, signature.priority));
-        let (rule_set, unfit) = Self::assemble(loaded);
-        counts.loaded = rule_set.len();
+        let (rule_set, unfit) = RuleSet::assemble(loaded);
         refused.extend(unfit);
-        counts.refused = refused.len();
         Compiled {
+            counts: CompileCounts {
+                loaded: rule_set.len(),
+                refused: refused.len(),
+                disabled,
+            },
             rule_set: Arc::new(rule_set),
             refused,
-            counts,
         }
     }
 }
