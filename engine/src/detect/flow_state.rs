@@ -67,6 +67,12 @@ impl FlowState {
         self.keeps
     }
 
+    /// Whether a signature asked that a transaction be left out of the records (`config: logging disable`).
+    #[must_use]
+    pub fn is_silent(&self, transaction: u64) -> bool {
+        self.transactions.is_silent(transaction)
+    }
+
     /// Whether a signature asked to store a file (`filestore`): of which transaction, in which direction, its
     /// index.
     #[must_use]

@@ -23,14 +23,16 @@ struct Records<'a> {
 
 impl Records<'_> {
     fn add(&mut self, protocol: ProtocolId, transaction: &dyn Transaction) {
-        self.output.transaction(&TransactionRecord {
-            at: self.at,
-            flow: self.flow,
-            attachments: self.attachments,
-            app_proto: protocol.protocol().name(),
-            transaction,
-            keep: self.detect.keeps(),
-        });
+        if !self.detect.is_silent(transaction.id()) {
+            self.output.transaction(&TransactionRecord {
+                at: self.at,
+                flow: self.flow,
+                attachments: self.attachments,
+                app_proto: protocol.protocol().name(),
+                transaction,
+                keep: self.detect.keeps(),
+            });
+        }
         let anomaly = Anomaly {
             at: self.at,
             frame: None,

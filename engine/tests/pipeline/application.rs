@@ -156,6 +156,28 @@ proptest! {
     }
 }
 
+/// What a `config` rule matches has no record; what it does not match has.
+#[test]
+fn a_transaction_is_left_out_of_the_records_where_a_rule_says_so() {
+    let rule = "config dns any any -> any any (dns.query; content:\"example\"; \
+        config:logging disable, type tx, scope tx; sid:1;)";
+    let mut world = World::detect(rule);
+    world.handshake();
+    let mut records = 0;
+    let mut sent = [0_i64; 2];
+    for (from_client, bytes) in dns() {
+        let own = usize::from(!from_client);
+        let segment = if from_client { client() } else { server() };
+        let segment = segment.at(sent[own]).ack(sent[1 - own]).data(&bytes);
+        let result = world.send(segment);
+        assert_eq!(result.world.output.alerts, []);
+        records += result.world.output.records;
+        sent[own] += i64::try_from(bytes.len()).unwrap();
+    }
+    // Two questions and their two answers.
+    assert_eq!(records, 2);
+}
+
 /// Bytes that never come: the receiver does not read beyond them, so that nothing behind is decided by them
 /// and what came before has been seen.
 #[test]

@@ -14,7 +14,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use weir_engine::detect::{CompileEnv, Limits, NoClassifications, NoVariables, RuleSet};
-use weir_engine::event::{Alert, Disposition, Drop as DropRecord, FlowEnd, Output};
+use weir_engine::event::{
+    Alert, Disposition, Drop as DropRecord, FlowEnd, Output, TransactionRecord,
+};
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
 };
@@ -33,6 +35,8 @@ pub(crate) struct Recorder {
     pub(crate) drops: Vec<(DropReason, Option<&'static str>, bool)>,
     pub(crate) flows: Vec<(u64, &'static str, &'static str)>,
     pub(crate) released: Vec<Vec<u8>>,
+    /// Records of transactions.
+    pub(crate) records: usize,
 }
 
 impl Output for Recorder {
@@ -46,6 +50,10 @@ impl Output for Recorder {
 
     fn flow(&mut self, flow: &FlowEnd<'_>) {
         self.flows.push((flow.flow.id, flow.state, flow.reason));
+    }
+
+    fn transaction(&mut self, _: &TransactionRecord<'_>) {
+        self.records += 1;
     }
 
     fn release(&mut self, frame: &[u8], _: &FrameMeta) {

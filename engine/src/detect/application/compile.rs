@@ -19,6 +19,7 @@ pub(in crate::detect) struct ApplicationDraft {
     events: Vec<(ProtocolId, AppEvent)>,
     states: Vec<NamedState>,
     files: FileCondition,
+    silences: bool,
 }
 
 /// The protocols that a header's protocol stands for; empty: it names none of the application layer.
@@ -83,6 +84,17 @@ impl ApplicationDraft {
             && self.events.is_empty()
             && self.states.is_empty()
             && self.files.is_empty()
+    }
+
+    /// Takes what a `config` rule sets: that the records of what it matches be left out.
+    pub(in crate::detect) fn configure(&mut self, value: &str) -> Result<(), String> {
+        let mut parts: Vec<&str> = value.split(',').map(str::trim).collect();
+        parts.sort_unstable();
+        if parts != ["logging disable", "scope tx", "type tx"] {
+            return Err("only `logging disable, type tx, scope tx` is evaluated".to_owned());
+        }
+        self.silences = true;
+        Ok(())
     }
 
     /// Takes a wish to store files (`filestore`).
@@ -215,6 +227,7 @@ impl ApplicationDraft {
         }
         Ok(Application {
             fast: fast(&self.buffers),
+            silences: self.silences,
             protocols,
             transactional,
             directions,

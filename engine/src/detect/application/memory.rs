@@ -36,6 +36,8 @@ pub(in crate::detect) struct Memory {
     pub(super) files: [u8; 2],
     /// Files to be stored: bits by index, of each direction.
     stored: [u64; 2],
+    /// A signature asked that it be left out of the records.
+    silent: bool,
 }
 
 impl Memories {
@@ -55,12 +57,21 @@ impl Memories {
         }
     }
 
-    /// Whether a file of a transaction is to be stored.
-    pub(in crate::detect) fn stores(&self, transaction: u64, side: usize, file: usize) -> bool {
+    fn get(&self, transaction: u64) -> Option<&Memory> {
         let at = self
             .live
             .binary_search_by_key(&transaction, |memory| memory.transaction);
-        let memory = at.ok().and_then(|at| self.live.get(at));
+        self.live.get(at.ok()?)
+    }
+
+    /// Whether a transaction is left out of the records.
+    pub(in crate::detect) fn is_silent(&self, transaction: u64) -> bool {
+        self.get(transaction).is_some_and(|memory| memory.silent)
+    }
+
+    /// Whether a file of a transaction is to be stored.
+    pub(in crate::detect) fn stores(&self, transaction: u64, side: usize, file: usize) -> bool {
+        let memory = self.get(transaction);
         let bits = memory.and_then(|memory| memory.stored.get(side).copied());
         bits.is_some_and(|bits| file < 64 && bits >> file & 1 != 0)
     }
@@ -94,6 +105,12 @@ impl Memory {
         self.fired_files.clear();
         self.files = [0; 2];
         self.stored = [0; 2];
+        self.silent = false;
+    }
+
+    /// Leaves it out of the records.
+    pub(in crate::detect) fn silence(&mut self) {
+        self.silent = true;
     }
 
     /// Signatures that wait for more of a direction; they wait no longer unless they are told to.

@@ -51,6 +51,8 @@ pub(super) struct Application {
     states: Box<[StateCondition]>,
     /// Which of `buffers` has the fast pattern.
     pub(super) fast: Option<usize>,
+    /// What it matches is left out of the records.
+    pub(super) silences: bool,
 }
 
 /// Tests on one buffer.

@@ -80,7 +80,7 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
     "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "app-layer-state", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
-    "byte_math", "byte_test", "classtype", "content", "datarep", "dataset", "decode-event", "depth", "detection_filter",
+    "byte_math", "byte_test", "classtype", "config", "content", "datarep", "dataset", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
     "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",

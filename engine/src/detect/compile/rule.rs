@@ -81,14 +81,12 @@ struct Draft {
     application: ApplicationDraft,
     no_alert: bool,
     alert: bool,
+    /// It has `config`.
+    configures: bool,
 }
 
 /// Compiles one rule.
 pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, Problem> {
-    if rule.action == Action::Config {
-        let reason = "`config` rules are not evaluated";
-        return Err(Problem::new(rule.position, "config", reason));
-    }
     let header = shared.headers.compile(&rule.header);
     let header =
         header.map_err(|(keyword, reason)| Problem::new(rule.position, keyword, reason))?;
@@ -102,7 +100,15 @@ pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, P
     for located in &rule.settings {
         read_setting(&mut draft, located)?;
     }
+    if draft.configures != (rule.action == Action::Config) {
+        let reason = "the action and the keyword `config` need each other";
+        return Err(Problem::new(rule.position, "config", reason));
+    }
     let mut program = assemble(rule, header, draft)?;
+    if rule.action == Action::Config && program.application.is_none() {
+        let reason = "it needs a test on a transaction";
+        return Err(Problem::new(rule.position, "config", reason));
+    }
     program.threshold = threshold(rule, shared)?;
     program.adjusted = shared
         .env
@@ -267,6 +273,13 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
         Setting::Other(written) if written.keyword == "tls.store" => {
             draft.changes.push(StateChange::Keep);
         }
+        Setting::Other(written) if written.keyword == "config" => {
+            draft.configures = true;
+            let value = written.value.as_deref().unwrap_or_default();
+            let read = draft.application.configure(value);
+            let problem = |reason| Problem::new(located.position, "config", reason);
+            return read.map_err(problem);
+        }
         Setting::Other(written) if written.keyword == "filestore" => {
             let stored = draft.application.store(written.value.as_deref());
             let problem = |reason| Problem::new(located.position, "filestore", reason);
@@ -345,7 +358,9 @@ fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Pro
         changes: draft.changes.into_boxed_slice(),
         threshold: None,
         adjusted: None,
-        alerts: !draft.no_alert && (rule.action != Action::Pass || draft.alert),
+        alerts: !draft.no_alert
+            && rule.action != Action::Config
+            && (rule.action != Action::Pass || draft.alert),
     })
 }
 

@@ -208,6 +208,9 @@ impl Round<'_> {
                     memory.fire_for(id, FlowDirection::BOTH.map(count));
                 }
                 memory.fire(id);
+                if application.silences {
+                    memory.silence();
+                }
             }
             Answer::Later if application.transactional => {
                 memory.wait(half, id);
