@@ -39,6 +39,7 @@ fn variable_rank(program: &Program) -> u8 {
                 | StateTest::FlowIntSet(_)
                 | StateTest::FlowIntClear(_)
                 | StateTest::FlowInt(..)
+                | StateTest::FlowIntPair(..)
                 | StateTest::HostBit { .. }
         )
     });

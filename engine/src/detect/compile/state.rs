@@ -4,7 +4,9 @@ use weir_policies::rule::ast::{FlowBitsCommand, FlowBitsTest};
 
 use super::packet::integer;
 use crate::detect::matcher::parse_number_test;
-use crate::detect::program::{HostCommand, HostTrack, StateChange, StateTest};
+use crate::detect::program::{
+    Comparison, FlowOperand, HostCommand, HostTrack, StateChange, StateTest,
+};
 use crate::detect::state::Name;
 
 /// What a state keyword asks for.
@@ -48,7 +50,7 @@ pub(super) fn flow_bits(test: &FlowBitsTest, names: &mut dyn Names) -> Result<St
     })
 }
 
-/// `flowint:name,isset;`, `flowint:name,notset;`, `flowint:name,operator,number;`
+/// `flowint:name,isset;`, `flowint:name,notset;`, `flowint:name,operator,number or variable;`
 pub(super) fn flow_int(value: &str, names: &mut dyn Names) -> Result<StateOption, String> {
     let mut parts = value.split(',').map(str::trim);
     let (Some(name), Some(operator)) = (parts.next(), parts.next()) else {
@@ -64,22 +66,39 @@ pub(super) fn flow_int(value: &str, names: &mut dyn Names) -> Result<StateOption
         _ => {}
     }
     let operand = operand.ok_or("it lacks a value")?;
-    if !operand.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("a variable on the right side is not evaluated".to_owned());
-    }
-    Ok(match operator {
-        "=" => StateOption::Change(StateChange::SetFlowInt(name, integer(operand)?)),
-        "+" => StateOption::Change(StateChange::AddFlowInt(name, integer(operand)?)),
-        "-" => StateOption::Change(StateChange::SubtractFlowInt(name, integer(operand)?)),
-        "==" => test(name, "=", operand)?,
-        "<" | ">" | "<=" | ">=" | "!=" => test(name, operator, operand)?,
-        other => return Err(format!("`{other}` is not an operator")),
+    let number = operand.starts_with(|letter: char| letter.is_ascii_digit());
+    let value = if number {
+        FlowOperand::Number(integer(operand)?)
+    } else {
+        FlowOperand::Variable(names.name("flowint", operand)?)
+    };
+    Ok(match (operator, value) {
+        ("=", value) => StateOption::Change(StateChange::SetFlowInt(name, value)),
+        ("+", value) => StateOption::Change(StateChange::AddFlowInt(name, value)),
+        ("-", value) => StateOption::Change(StateChange::SubtractFlowInt(name, value)),
+        (operator, FlowOperand::Variable(other)) => {
+            let comparison = comparison(operator)?;
+            StateOption::Test(StateTest::FlowIntPair(name, comparison, other))
+        }
+        (operator, FlowOperand::Number(_)) => {
+            comparison(operator)?;
+            let operator = if operator == "==" { "=" } else { operator };
+            let number = parse_number_test(&format!("{operator}{operand}"), u32::MAX.into())?;
+            StateOption::Test(StateTest::FlowInt(name, number))
+        }
     })
 }
 
-fn test(name: Name, operator: &str, operand: &str) -> Result<StateOption, String> {
-    let number = parse_number_test(&format!("{operator}{operand}"), u32::MAX.into())?;
-    Ok(StateOption::Test(StateTest::FlowInt(name, number)))
+fn comparison(operator: &str) -> Result<Comparison, String> {
+    Ok(match operator {
+        "==" => Comparison::Equal,
+        "!=" => Comparison::NotEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        other => return Err(format!("`{other}` is not an operator")),
+    })
 }
 
 /// `xbits:command,name,track ip_src|ip_dst|ip_pair[,expire seconds];`

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::detect::FlowState;
 use crate::detect::matcher::number_matches;
-use crate::detect::program::{Program, StateChange, StateTest};
+use crate::detect::program::{Comparison, FlowOperand, Program, StateChange, StateTest};
 use crate::detect::state::HostBits;
 use crate::frame::Timestamp;
 
@@ -37,6 +37,10 @@ pub(in crate::detect) fn state_matches(program: &Program, store: &mut StateStore
         StateTest::FlowInt(name, test) => {
             integer(store, *name).is_some_and(|value| number_matches(*test, value.into()))
         }
+        StateTest::FlowIntPair(name, comparison, other) => {
+            let pair = integer(store, *name).zip(integer(store, *other));
+            pair.is_some_and(|(value, other)| compares(*comparison, value, other))
+        }
         StateTest::HostBit { name, track, set } => {
             let key = store.host_bits.key(*name, *track, store.ends);
             store.host_bits.is_set(key, store.now) == *set
@@ -46,6 +50,17 @@ pub(in crate::detect) fn state_matches(program: &Program, store: &mut StateStore
 
 fn integer(store: &StateStore<'_>, name: crate::detect::state::Name) -> Option<u32> {
     store.flow.as_deref().and_then(|flow| flow.integer(name))
+}
+
+fn compares(comparison: Comparison, value: u32, other: u32) -> bool {
+    match comparison {
+        Comparison::Equal => value == other,
+        Comparison::NotEqual => value != other,
+        Comparison::Less => value < other,
+        Comparison::LessOrEqual => value <= other,
+        Comparison::Greater => value > other,
+        Comparison::GreaterOrEqual => value >= other,
+    }
 }
 
 /// Does what the signature does when it matches.
@@ -83,13 +98,18 @@ fn change_flow(
             Ok(())
         }
         StateChange::ToggleFlowBit(name) => flow.set_bit(name, limit),
-        StateChange::SetFlowInt(name, value) => flow.set_integer(name, value, limit),
+        StateChange::SetFlowInt(name, value) => match operand(flow, value) {
+            Some(value) => flow.set_integer(name, value, limit),
+            None => Ok(()),
+        },
         StateChange::AddFlowInt(name, value) => {
-            let sum = flow.integer(name).unwrap_or(0).saturating_add(value);
+            let known = flow.integer(name).unwrap_or(0);
+            let sum = known.saturating_add(operand(flow, value).unwrap_or(0));
             flow.set_integer(name, sum, limit)
         }
         StateChange::SubtractFlowInt(name, value) => {
-            let difference = flow.integer(name).unwrap_or(0).saturating_sub(value);
+            let known = flow.integer(name).unwrap_or(0);
+            let difference = known.saturating_sub(operand(flow, value).unwrap_or(0));
             flow.set_integer(name, difference, limit)
         }
         StateChange::Keep => {
@@ -101,5 +121,13 @@ fn change_flow(
             Ok(())
         }
         StateChange::HostBit { .. } => Ok(()),
+    }
+}
+
+/// A variable that is not set has no value.
+fn operand(flow: &FlowState, value: FlowOperand) -> Option<u32> {
+    match value {
+        FlowOperand::Number(number) => Some(number),
+        FlowOperand::Variable(name) => flow.integer(name),
     }
 }

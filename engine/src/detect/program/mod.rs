@@ -22,7 +22,7 @@ pub(super) use payload::{
     Capture, CaptureName, Chain, Chains, ContentTest, DataCommand, DataTest, FastPattern, IsDataAt,
     JumpOrigin, MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
 };
-pub(super) use state::{HostCommand, HostTrack, StateChange, StateTest};
+pub(super) use state::{Comparison, FlowOperand, HostCommand, HostTrack, StateChange, StateTest};
 
 /// Variables that one signature may extract.
 pub(in crate::detect) const MAX_VARIABLES: usize = 16;

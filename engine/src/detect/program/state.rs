@@ -14,11 +14,31 @@ pub(in crate::detect) enum StateTest {
     FlowIntSet(Name),
     FlowIntClear(Name),
     FlowInt(Name, NumberTest),
+    /// Compared with another variable: how that one's value has to stand to it.
+    FlowIntPair(Name, Comparison, Name),
     HostBit {
         name: Name,
         track: HostTrack,
         set: bool,
     },
+}
+
+/// How two variables are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A number, or what a variable of the flow holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) enum FlowOperand {
+    Number(u32),
+    Variable(Name),
 }
 
 /// What a signature leaves behind when it fires.
@@ -27,9 +47,9 @@ pub(in crate::detect) enum StateChange {
     SetFlowBit(Name),
     ClearFlowBit(Name),
     ToggleFlowBit(Name),
-    SetFlowInt(Name, u32),
-    AddFlowInt(Name, u32),
-    SubtractFlowInt(Name, u32),
+    SetFlowInt(Name, FlowOperand),
+    AddFlowInt(Name, FlowOperand),
+    SubtractFlowInt(Name, FlowOperand),
     HostBit {
         name: Name,
         track: HostTrack,

@@ -1,6 +1,6 @@
 //! flowbits, flowint, xbits, hostbits, thresholds, change of rules.
 
-use super::lab::{CLIENT, Lab, SERVER, datagram, request, rules, tcp};
+use super::lab::{CLIENT, Lab, SERVER, compile, datagram, request, rules, tcp};
 use crate::detect::{FlowState, Limits};
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
@@ -129,4 +129,27 @@ fn new_rules_keep_flowbits_thresholds_and_find_what_the_old_ones_were_waiting_fo
     lab.detector
         .set_rules(rules(&text.replace("alert", "drop")));
     assert_eq!(lab.stream(b"firstsecond", 5, 0), [2]);
+}
+
+#[test]
+fn integers_are_compared_with_each_other() {
+    let mut lab = Lab::new(
+        r#"alert udp any any -> any any (content:"a"; flowint:a,+,1; noalert; sid:1;)
+        alert udp any any -> any any (content:"b"; flowint:b,+,1; noalert; sid:2;)
+        alert udp any any -> any any (content:"c"; flowint:c,=,a; flowint:c,+,b; noalert; sid:3;)
+        alert udp any any -> any any (content:"?"; flowint:a,>,b; sid:4;)
+        alert udp any any -> any any (content:"?"; flowint:a,==,b; sid:5;)
+        alert udp any any -> any any (content:"?"; flowint:c,==,3; sid:6;)
+        alert udp any any -> any any (content:"?"; flowint:a,!=,unset; sid:7;)"#,
+    );
+    let mut ask = |payload: &str| lab.packet(&datagram(payload.as_bytes()));
+    ask("a");
+    assert_eq!(ask("?"), [] as [u32; 0], "b is not set");
+    ask("b");
+    assert_eq!(ask("?"), [5]);
+    ask("a");
+    ask("c");
+    assert_eq!(ask("?"), [4, 6]);
+    let wrong = compile("alert udp any any -> any any (flowint:a,~,b; sid:1;)");
+    assert_eq!(wrong.refused.len(), 1);
 }
