@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use weir_policies::rule::ast::{Action, Meta};
 
 use crate::app_layer::{File, Transaction};
-use crate::detect::Remark;
+use crate::detect::{Remark, TargetEnd};
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
 use crate::verdict::DropReason;
 
@@ -195,6 +195,8 @@ pub struct Alert<'a> {
     pub app_proto: Option<&'a str>,
     /// What the signature says beside itself.
     pub remarks: &'a [Remark],
+    /// Which end of the packet the signature sees as the target.
+    pub target: Option<TargetEnd>,
     /// The transaction that matched, as far as it has come.
     pub transaction: Option<&'a dyn Transaction>,
 }

@@ -14,7 +14,7 @@ use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
     self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Captured, Contexts, DropBody,
-    DropRecord, ExceptionBody, FlowBody, FlowRecord, Header, Metadata, Printable, TcpBody,
+    DropRecord, ExceptionBody, FlowBody, FlowRecord, Header, Metadata, Printable, Roles, TcpBody,
     TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
@@ -79,6 +79,7 @@ impl EveFormatter {
                     severity: alert.priority,
                     category: alert.category,
                     context: Contexts(alert.remarks),
+                    roles: alert.target.map(|target| Roles::new(&alert.ends, target)),
                     ..signature(alert.signature)
                 },
                 would_drop: alert.disposition == Disposition::WouldDrop,
@@ -310,6 +311,7 @@ fn signature(meta: &Meta) -> AlertBody<'_> {
         severity: meta.priority.unwrap_or(3),
         metadata: Metadata(&meta.metadata),
         context: Contexts(&[]),
+        roles: None,
     }
 }
 

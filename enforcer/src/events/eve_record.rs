@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
-use weir_engine::detect::{CaptureKind, Remark};
+use weir_engine::detect::{CaptureKind, Remark, TargetEnd};
 use weir_engine::event::{Anomaly, AnomalyKind, Ends, FlowDirection, FlowSummary};
 
 use super::eve_time::EveTime;
@@ -128,6 +128,45 @@ pub(super) struct AlertBody<'a> {
     pub(super) metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Contexts::is_empty")]
     pub(super) context: Contexts<'a>,
+    #[serde(flatten)]
+    pub(super) roles: Option<Roles>,
+}
+
+/// Who attacks whom, as the signature sees it.
+#[derive(Serialize)]
+pub(super) struct Roles {
+    source: Endpoint,
+    target: Endpoint,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    ip: IpAddr,
+    #[serde(skip_serializing_if = "is_zero_port")]
+    port: u16,
+}
+
+impl Roles {
+    pub(super) fn new(ends: &Ends, target: TargetEnd) -> Self {
+        let source = Endpoint {
+            ip: ends.source,
+            port: ends.source_port,
+        };
+        let destination = Endpoint {
+            ip: ends.destination,
+            port: ends.destination_port,
+        };
+        match target {
+            TargetEnd::Destination => Self {
+                source,
+                target: destination,
+            },
+            TargetEnd::Source => Self {
+                source: destination,
+                target: source,
+            },
+        }
+    }
 }
 
 /// An anomaly.

@@ -50,4 +50,4 @@ pub use limits::Limits;
 pub use outcome::{CaptureKind, Effect, Excerpt, Hit, HitSource, Outcome, Remark, Scope};
 pub use reputation::Reputation;
 pub use ruleset::RuleSet;
-pub use signature::{Signature, SignatureId};
+pub use signature::{Signature, SignatureId, TargetEnd};

@@ -17,4 +17,26 @@ pub struct Signature {
     pub priority: u8,
     /// What its class means; empty where unknown.
     pub category: Box<str>,
+    /// Which end of a packet it sees as the target of the attack (`target`).
+    pub target: Option<TargetEnd>,
+}
+
+/// An end of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetEnd {
+    /// `src_ip`
+    Source,
+    /// `dest_ip`
+    Destination,
+}
+
+impl TargetEnd {
+    /// Reads the value of `target`.
+    pub(super) fn read(value: &str) -> Option<Self> {
+        match value.trim() {
+            "src_ip" => Some(Self::Source),
+            "dest_ip" => Some(Self::Destination),
+            _ => None,
+        }
+    }
 }

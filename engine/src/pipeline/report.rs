@@ -65,6 +65,7 @@ impl Scene<'_> {
                 payload: self.payload(hit),
                 app_proto: self.app_proto,
                 remarks: outcome.remarks(hit),
+                target: signature.target,
                 transaction: self.transaction(hit),
             });
         }

@@ -108,6 +108,7 @@ fn alert(meta: &Meta, disposition: Disposition, write: impl FnOnce(&Alert<'_>)) 
         payload: b"GET /\x00\r\n",
         app_proto: Some("http"),
         remarks: &[],
+        target: None,
         transaction: None,
     });
 }
@@ -381,4 +382,35 @@ fn anomalies_are_written_only_where_asked_for_and_say_what_met_them() {
         (&parser["tx_id"], &parser["flow_id"]),
         (&json!(3), &json!(1234))
     );
+}
+
+#[test]
+fn alert_tells_who_attacks_whom_and_what_was_captured_and_known() {
+    use weir_engine::detect::{CaptureKind, Excerpt, Remark, TargetEnd};
+    let meta = meta();
+    let remarks = [
+        Remark::Context {
+            key: "why".into(),
+            json: r#"{"year":2005}"#.into(),
+        },
+        Remark::Captured {
+            kind: CaptureKind::Flow,
+            name: Excerpt::of(b"ua"),
+            value: Excerpt::of(b"curl"),
+        },
+    ];
+    let mut record = Value::Null;
+    alert(&meta, Disposition::Allowed, |alert| {
+        let alert = Alert {
+            remarks: &remarks,
+            target: Some(TargetEnd::Source),
+            ..*alert
+        };
+        record = written(|eve, line| eve.alert(&alert, &pods(), line));
+    });
+    assert_eq!(record["alert"]["context"]["why"]["year"], 2005);
+    assert_eq!(record["metadata"]["flowvars"][0]["ua"], "curl");
+    assert_eq!(record["alert"]["target"]["ip"], record["src_ip"]);
+    assert_eq!(record["alert"]["source"]["ip"], record["dest_ip"]);
+    assert_eq!(record["alert"]["source"]["port"], record["dest_port"]);
 }

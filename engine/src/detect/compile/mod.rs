@@ -24,7 +24,7 @@ mod variables;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use weir_policies::rule::ast::{AddressExpr, Rule};
+use weir_policies::rule::ast::{AddressExpr, Rule, Setting};
 
 pub use adjust::Adjustments;
 pub use env::{
@@ -37,7 +37,7 @@ use super::application::{FILE_KEYWORDS, OLDER_NAMES, VARIANTS, legacy_keywords};
 use super::matcher::AddressSet;
 use super::program::Program;
 use super::transform;
-use super::{RuleSet, Signature};
+use super::{RuleSet, Signature, TargetEnd};
 use crate::app_layer::ProtocolId;
 use env::Problem;
 use rule::Shared;
@@ -210,7 +210,13 @@ fn signature(rule: &Rule, env: &CompileEnv<'_>) -> Signature {
     let name = rule.meta.classtype.as_deref();
     let class = name.and_then(|name| env.classifications.class(name));
     let priority = rule.meta.priority.or(class.map(|class| class.priority));
+    let settings = rule.settings.iter().map(|located| &located.value);
+    let target = settings.filter_map(|setting| match setting {
+        Setting::Other(written) if written.keyword == "target" => written.value.as_deref(),
+        _ => None,
+    });
     Signature {
+        target: target.filter_map(TargetEnd::read).next(),
         meta: rule.meta.clone(),
         action: rule.action,
         priority: priority.unwrap_or(DEFAULT_PRIORITY),

@@ -18,6 +18,7 @@ use super::payload::{BufferBuilder, Expressions};
 use super::reputation;
 use super::state::{self, Names, StateOption};
 use crate::app_layer::FlowEvent;
+use crate::detect::TargetEnd;
 use crate::detect::application::{Application, ApplicationDraft, legacy_content};
 use crate::detect::buffers;
 use crate::detect::program::{
@@ -260,7 +261,7 @@ fn read_payload(
 
 /// Settings that change nothing that is evaluated here: the choice of a prefilter, documentation, and
 /// the logging of packets after a match.
-const ACCEPTED: &[&str] = &["prefilter", "tag", "target"];
+const ACCEPTED: &[&str] = &["prefilter", "tag"];
 
 fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Problem> {
     match &located.value {
@@ -284,6 +285,13 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
             let stored = draft.application.store(written.value.as_deref());
             let problem = |reason| Problem::new(located.position, "filestore", reason);
             return stored.map_err(problem);
+        }
+        Setting::Other(written) if written.keyword == "target" => {
+            let value = written.value.as_deref().unwrap_or_default();
+            if TargetEnd::read(value).is_none() {
+                let reason = format!("`{value}` is not src_ip or dest_ip");
+                return Err(Problem::new(located.position, "target", reason));
+            }
         }
         Setting::Other(written) if ACCEPTED.contains(&written.keyword.as_str()) => {}
         Setting::Other(written) => {
