@@ -55,6 +55,8 @@ impl Brotli {
             let wanted = given == 0 || put(self.output.get(..given).unwrap_or_default());
             match result {
                 BrotliResult::ResultFailure => return Err(left),
+                // A full buffer hides that there is more to give.
+                BrotliResult::NeedsMoreInput if wanted && room == 0 => {}
                 BrotliResult::NeedsMoreInput => return Ok(()),
                 BrotliResult::NeedsMoreOutput if wanted => {}
                 BrotliResult::NeedsMoreOutput => return Ok(()),
