@@ -35,11 +35,7 @@ fn rules() -> Arc<RuleSet> {
         r#"alert tcp any any -> any any (msg:"s"; content:"aab"; stream-event:pkt_retransmission; sid:1;)
 alert tcp any any -> any any (msg:"p"; content:"aab"; sid:2;)"#,
     );
-    let env = CompileEnv {
-        vars: &NoVariables,
-        classifications: &NoClassifications,
-        limits: Limits::default(),
-    };
+    let env = CompileEnv::new(&NoVariables, &NoClassifications, Limits::default());
     RuleSet::compile(parsed.rules.iter().map(|rule| (rule, "fuzz")), &env).rule_set
 }
 
