@@ -70,12 +70,15 @@ impl Engine {
         names.clear();
         self.raise_events(packet, tracked, &mut names);
         let mut extent = Extent::Packet;
-        let mut ruling;
+        let mut ruling = None;
         loop {
             let unread = self.feed((packet, meta), tracked, &mut names);
             self.note_failure(meta, tracked);
-            ruling = self.look((packet, meta), tracked, (&names, extent), output);
-            if unread == 0 || ruling.is_some() {
+            let now = self.look((packet, meta), tracked, (&names, extent), output);
+            // What one part of the bytes condemns does not end the reading of the others: they may be
+            // delivered all the same (in detect mode), or be sent again and not be fresh any more.
+            ruling = ruling.or(now);
+            if unread == 0 {
                 break;
             }
             extent = Extent::Transactions;

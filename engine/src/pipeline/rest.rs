@@ -42,13 +42,14 @@ impl Rest<'_> {
         meta: &FrameMeta,
         output: &mut dyn Output,
     ) -> Ruling {
-        let mut ruling;
+        let mut ruling = None;
         let mut extent = Extent::Stream;
         loop {
             let unread = self.feed((flow, direction), meta, false);
-            ruling = self.look((flow, direction), meta, (Shown::Fresh, extent), output);
+            let now = self.look((flow, direction), meta, (Shown::Fresh, extent), output);
             application::settle(flow, direction, meta.at, output);
-            if unread == 0 || ruling.is_some() {
+            ruling = ruling.or(now);
+            if unread == 0 {
                 break;
             }
             extent = Extent::Transactions;

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use weir_engine::pipeline::EngineConfig;
-use weir_engine::verdict::Verdict;
+use weir_engine::verdict::{DropReason, Verdict};
 
 use super::world::{World, client, server};
 
@@ -226,4 +226,58 @@ fn picked_up_behind_the_hello_nothing_is_recognised() {
     let mut answers = dns();
     answers.drain(..1);
     assert_eq!(midstream(&answers), [2, 2]);
+}
+
+/// More requests in one segment than transactions are held at once, an attack behind all the others.
+fn many_requests() -> Vec<u8> {
+    let mut requests = b"GET /x HTTP/1.1\r\n\r\n".repeat(600);
+    requests.extend_from_slice(b"GET /evil HTTP/1.1\r\n\r\n");
+    requests
+}
+
+const EVIL_AND_SMALL_WINDOW: &str = "drop tcp any any -> any any (msg:\"w\"; window:77; sid:1;)\n\
+    drop http any any -> any any (msg:\"e\"; http.uri; content:\"/evil\"; sid:2;)";
+
+#[test]
+fn what_drops_a_packet_does_not_end_the_reading_of_its_bytes() {
+    let mut world = World::prevent(EVIL_AND_SMALL_WINDOW);
+    world.handshake();
+    let sent = world.send(client().data(&many_requests()).window(77));
+    assert_eq!(sent.verdict, Verdict::Drop(DropReason::Rule));
+    let sids = |world: &World| Vec::from_iter(world.output.alerts.iter().map(|(sid, _)| *sid));
+    assert_eq!(sids(&world), [1, 2]);
+    // Sent again, it brings nothing fresh.
+    let again = world.send(client().data(&many_requests()));
+    assert_eq!(again.verdict, Verdict::Drop(DropReason::FlowDropped));
+}
+
+#[test]
+fn detect_mode_reads_on_behind_what_would_have_dropped_the_packet() {
+    let mut world = World::detect(EVIL_AND_SMALL_WINDOW);
+    world.handshake();
+    let sent = world.send(client().data(&many_requests()).window(77));
+    assert_eq!(sent.verdict, Verdict::Pass);
+    let sids = Vec::from_iter(world.output.alerts.iter().map(|(sid, _)| *sid));
+    assert_eq!(sids, [1, 2]);
+}
+
+#[test]
+fn what_a_given_up_hole_uncovers_is_read_to_its_end() {
+    let mut world = World::detect(
+        "drop http any any -> any any (msg:\"x\"; http.uri; content:\"/x\"; sid:1;)\n\
+         drop http any any -> any any (msg:\"e\"; http.uri; content:\"/evil\"; sid:2;)",
+    );
+    world.handshake();
+    let first = b"GET /first HTTP/1.1\r\n\r\n";
+    assert_eq!(world.send(client().data(first)).verdict, Verdict::Pass);
+    let at = i64::try_from(first.len()).unwrap() + 10;
+    let rest = [&b"\r\n\r\n"[..], &many_requests()].concat();
+    assert_eq!(
+        world.send(client().at(at).data(&rest)).verdict,
+        Verdict::Pass
+    );
+    let end = at + i64::try_from(rest.len()).unwrap();
+    let _ = world.send(server().ack(end)).verdict;
+    let evil = world.output.alerts.iter().filter(|(sid, _)| *sid == 2);
+    assert_eq!(evil.count(), 1);
 }
