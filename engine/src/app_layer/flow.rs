@@ -170,10 +170,13 @@ impl AppFlow {
         }
         let taken = self.taken[feed.direction.index()];
         let fresh = feed.window.offset + feed.fresh_from as u64;
-        if fresh > taken {
-            self.gap(feed.direction, fresh - taken, pool);
-        }
-        let rest = feed.window.from(fresh.max(taken)).unwrap_or_default();
+        // What a parser gave back may have come before what is fresh.
+        let rest = feed.window.from(taken).unwrap_or_else(|| {
+            if fresh > taken {
+                self.gap(feed.direction, fresh - taken, pool);
+            }
+            feed.window.from(fresh.max(taken)).unwrap_or_default()
+        });
         self.parse(feed, rest, pool)
     }
 

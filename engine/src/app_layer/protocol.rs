@@ -206,15 +206,17 @@ pub enum Status {
     /// From here on there is nothing to be read, by design (encrypted): no more bytes are wanted.
     Opaque,
     /// The rest of the flow, both directions, is another protocol (an upgrade, CONNECT): recognise anew
-    /// from what follows; the last `unread` bytes of the input already belong to it.
+    /// from what follows; the last `unread` bytes already belong to it.
     Upgraded {
-        /// Bytes at the end of the input that this parser did not take.
+        /// Bytes at the end of what this direction brought that are not this parser's: they may reach back
+        /// into what earlier inputs brought.
         unread: usize,
     },
     /// No transaction more can be held: inspect and settle those at hand, then hand in the last `unread`
     /// bytes again (a datagram: all of it).
     Full {
-        /// Bytes at the end of the input that the parser did not take.
+        /// Bytes at the end of what this direction brought that the parser did not take, or gives back: they
+        /// may reach back into what earlier inputs brought.
         unread: usize,
     },
     /// This cannot be the protocol any more, or a limit was hit that leaves no way on: no more bytes are

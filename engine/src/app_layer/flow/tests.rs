@@ -27,9 +27,13 @@ impl Fed {
     }
 
     fn say(&mut self, direction: FlowDirection, bytes: &[u8], eof: bool) {
+        self.sent[direction.index()].extend_from_slice(bytes);
+        assert_eq!(self.feed(direction, bytes.len(), eof), 0);
+    }
+
+    /// Feeds what was sent, of which `fresh` bytes are.
+    fn feed(&mut self, direction: FlowDirection, fresh: usize, eof: bool) -> usize {
         let side = direction.index();
-        let fresh_from = self.sent[side].len();
-        self.sent[side].extend_from_slice(bytes);
         let window = |side: usize| Window {
             offset: 0,
             bytes: &self.sent[side],
@@ -37,7 +41,7 @@ impl Fed {
         let feed = Feed {
             direction,
             window: window(side),
-            fresh_from,
+            fresh_from: self.sent[side].len() - fresh,
             other: window(1 - side),
             eof,
             datagram: false,
@@ -45,7 +49,28 @@ impl Fed {
             server_port: 4000,
             at: Timestamp(0),
         };
-        assert_eq!(self.flow.feed(&feed, &mut self.pool), 0);
+        self.flow.feed(&feed, &mut self.pool)
+    }
+
+    /// Feeds and settles until all is taken. Returns the anomalies of what was at hand.
+    fn drain(&mut self, direction: FlowDirection, bytes: &[u8]) -> Vec<&'static str> {
+        self.sent[direction.index()].extend_from_slice(bytes);
+        let mut events = Vec::new();
+        for _ in 0..1000 {
+            let unread = self.feed(direction, bytes.len(), false);
+            let Recognition::Known(protocol) = self.flow.view().recognition() else {
+                return events;
+            };
+            for transaction in self.flow.view().transactions() {
+                let all = transaction.events().iter();
+                events.extend(all.map(|event| protocol.protocol().events()[usize::from(event.0)]));
+            }
+            if unread == 0 {
+                return events;
+            }
+            self.flow.settle(direction, |_, _| ());
+        }
+        panic!("a feed is never taken");
     }
 
     fn lines(&self) -> Vec<String> {
@@ -215,4 +240,32 @@ fn what_a_flow_was_before_an_upgrade_is_known() {
     };
     assert_eq!(name(view.original()), CHAT);
     assert_eq!(name(view.recognition()), "ssh");
+}
+
+#[test]
+fn what_follows_a_failed_upgrade_is_read_from_its_start_whatever_the_cut() {
+    const NEXT: &[u8] = b"POST /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    let uri = crate::app_layer::buffers("http.uri", Some(ToServer)).next();
+    for transactions in [1, 256] {
+        for cut in 0..NEXT.len() {
+            let mut fed = Fed::new();
+            fed.pool = ParserPool::new(Limits {
+                transactions,
+                ..Limits::default()
+            });
+            fed.send(ToServer, b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n");
+            fed.send(ToClient, b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n");
+            let mut events = fed.drain(ToServer, &NEXT[..cut]);
+            events.extend(fed.drain(ToServer, &NEXT[cut..]));
+            assert!(events.contains(&"failed_protocol_change"), "cut at {cut}");
+            let seen: Vec<_> = fed
+                .flow
+                .view()
+                .transactions()
+                .filter_map(|transaction| transaction.buffer(uri.unwrap(), 0))
+                .map(|found| found.bytes.to_vec())
+                .collect();
+            assert_eq!(seen, [b"/x"], "cut at {cut}");
+        }
+    }
 }

@@ -35,6 +35,12 @@ impl HttpParser {
             return Status::Continue;
         }
         let upgrade = &mut self.response.upgrade;
+        if upgrade.is_expected() && self.shared.transactions.is_full() {
+            // There must be room to tell of it.
+            return Status::Full {
+                unread: input.bytes.len(),
+            };
+        }
         let (judgement, unread) = upgrade.judge(input.direction, input.bytes, input.eof);
         match judgement {
             Judgement::More => return Status::Continue,

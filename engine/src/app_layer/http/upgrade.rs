@@ -40,7 +40,13 @@ impl Upgrade {
         self.expected = to.is_some_and(|to| contains(to, b"h2c"));
     }
 
-    /// Judges what comes next. Returns how many bytes at the end of what came were judged, too.
+    /// What comes next is to be judged.
+    pub(super) fn is_expected(&self) -> bool {
+        self.expected
+    }
+
+    /// Judges what comes next. Returns how many bytes at the end of what came were judged, too: those of
+    /// earlier calls included.
     pub(super) fn judge(
         &mut self,
         direction: FlowDirection,
