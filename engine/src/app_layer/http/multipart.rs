@@ -11,7 +11,8 @@ use crate::app_layer::{FileService, MAX_FILE_NAME};
 /// Longest boundary (RFC 2046 section 5.1.1).
 const BOUNDARY: usize = 70;
 
-/// Bytes of a line of a part's head that are kept.
+/// Longest line of a part's head, its line feed not counted. Of a longer one so much is looked at, whatever
+/// the cut.
 const LINE: usize = 4096;
 
 /// A form being cut.
@@ -25,6 +26,8 @@ pub(super) struct Multipart {
     name: Vec<u8>,
     named: bool,
     begun: bool,
+    /// The rest of an overlong line goes nowhere.
+    long: bool,
     /// What is held starts a line.
     at_line: bool,
     service: FileService,
@@ -51,6 +54,7 @@ impl Multipart {
         self.place = Place::Preamble;
         self.at_line = true;
         self.named = false;
+        self.long = false;
         let content_type = content_type.unwrap_or_default();
         let (kind, _) = split_while(content_type, |byte| byte != b';' && byte != b',');
         if !contains(kind, b"multipart/form-data") {
@@ -124,20 +128,34 @@ impl Multipart {
     fn step(&mut self, bytes: &[u8], files: &mut Files, events: &mut Events) -> Option<usize> {
         match self.place {
             Place::Preamble | Place::Data => self.up_to_delimiter(bytes, files, events),
-            Place::Delimiter => {
-                if bytes.starts_with(b"--") {
-                    self.place = Place::Epilogue;
-                    return Some(bytes.len());
-                }
-                let end = bytes.iter().position(|byte| *byte == b'\n')?;
-                self.place = Place::Head;
-                self.named = false;
-                self.name.clear();
-                Some(end + 1)
-            }
+            Place::Delimiter => self.delimiter_line(bytes),
             Place::Head => self.head_line(bytes, files, events),
             Place::Epilogue => None,
         }
+    }
+
+    /// What follows a delimiter in its line.
+    fn delimiter_line(&mut self, bytes: &[u8]) -> Option<usize> {
+        if !self.long && bytes.starts_with(b"--") {
+            self.place = Place::Epilogue;
+            return Some(bytes.len());
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        if end.is_some() {
+            self.place = Place::Head;
+            self.named = false;
+            self.name.clear();
+        } else if !self.long && bytes.len() <= LINE {
+            return None;
+        }
+        self.let_go(bytes, end)
+    }
+
+    /// Lets go of what has come of an overlong line, which ends at `end` or has not ended.
+    fn let_go(&mut self, bytes: &[u8], end: Option<usize>) -> Option<usize> {
+        self.long = end.is_none();
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        (taken > 0).then_some(taken)
     }
 
     /// Data up to the next delimiter at the start of a line.
@@ -189,13 +207,20 @@ impl Multipart {
 
     /// A line of a part's head.
     fn head_line(&mut self, bytes: &[u8], files: &mut Files, events: &mut Events) -> Option<usize> {
-        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            if bytes.len() <= LINE {
-                return None;
-            }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        if self.long {
+            return self.let_go(bytes, end);
+        }
+        if let Some(line) = bytes.get(..LINE)
+            && end.unwrap_or(bytes.len()) > LINE
+        {
             events.raise(Event::MultipartInvalidHeader);
-            return Some(bytes.len());
-        };
+            self.field(line, events);
+            // Whether a reader finds a file's name further on cannot be told: it is taken for a file.
+            self.named = true;
+            return self.let_go(bytes, end);
+        }
+        let end = end?;
         let line = trim(&bytes[..end]);
         if line.is_empty() {
             self.place = Place::Data;
@@ -206,6 +231,11 @@ impl Multipart {
             }
             return Some(end + 1);
         }
+        self.field(line, events);
+        Some(end + 1)
+    }
+
+    fn field(&mut self, line: &[u8], events: &mut Events) {
         match line.iter().position(|byte| *byte == b':') {
             None => events.raise(Event::MultipartInvalidHeader),
             Some(colon) => {
@@ -215,7 +245,6 @@ impl Multipart {
                 }
             }
         }
-        Some(end + 1)
     }
 
     fn disposition(&mut self, value: &[u8], events: &mut Events) {
@@ -277,6 +306,34 @@ mod tests {
         let (files, events) = cut(&[&FORM[..FORM.len() - 25]]);
         assert_eq!(files.len(), 2);
         assert_eq!(events, [Event::MultipartError as u8]);
+    }
+
+    #[test]
+    fn an_overlong_line_of_a_head_is_the_same_whatever_the_cut() {
+        let long = "a".repeat(LINE + 100);
+        for (field, name) in [
+            (
+                format!("Content-Disposition: form-data; name=\"{long}\"; filename=\"evil.php\""),
+                "",
+            ),
+            (
+                format!("Content-Disposition: form-data; filename=b.php; name=\"{long}\""),
+                "b.php",
+            ),
+            (format!("{long}: b"), ""),
+        ] {
+            let form = format!("--XyZ{long}\r\n{field}\r\nX: y\r\n\r\nevil\r\n--XyZ--\r\n");
+            let form = form.as_bytes();
+            let whole = cut(&[form]);
+            assert_eq!(whole.0, [(name.to_owned(), "evil".to_owned())]);
+            assert_eq!(whole.1, [Event::MultipartInvalidHeader as u8]);
+            for at in (1..form.len()).step_by(97) {
+                let (one, other) = form.split_at(at);
+                assert_eq!(cut(&[one, other]), whole, "cut at {at}");
+            }
+            let pieces: Vec<&[u8]> = form.chunks(500).collect();
+            assert_eq!(cut(&pieces), whole);
+        }
     }
 
     proptest! {
