@@ -40,6 +40,11 @@ impl Content {
         self.complete = true;
     }
 
+    /// More will follow after all.
+    pub(in crate::app_layer) fn reopen(&mut self) {
+        self.complete = false;
+    }
+
     /// What is fresh has been inspected: keeps `tail` bytes of it.
     pub(in crate::app_layer) fn inspected(&mut self, tail: usize) {
         if self.bytes.len() > tail {

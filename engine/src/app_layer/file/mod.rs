@@ -129,6 +129,18 @@ impl File {
         self.kept.stop();
     }
 
+    /// Further files, which have no room of their own, are shown in it: what comes of them is looked into,
+    /// but neither kept nor hashed, and this one is never whole.
+    pub(in crate::app_layer) fn spill(&mut self) {
+        self.state = FileState::Open;
+        self.gaps = true;
+        self.content.reopen();
+        self.kept.stop();
+        if let Some(hashers) = self.hashers.as_deref_mut() {
+            hashers.start(Digests::default());
+        }
+    }
+
     /// Nothing will follow. `whole`: all that was announced has come.
     pub(in crate::app_layer) fn finish(&mut self, whole: bool) {
         if self.state != FileState::Open {

@@ -11,9 +11,12 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// A file begins. One too many goes on with the last.
+    /// A file begins. One too many goes on with the last, which is no file of its own any more.
     pub(super) fn open(&mut self, name: &[u8], service: &FileService) {
         if self.used == MAX_FILES {
+            if let Some(last) = self.last() {
+                last.spill();
+            }
             return;
         }
         if self.used == self.files.len() {
@@ -80,6 +83,33 @@ pub(super) fn parameter<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app_layer::{Algorithm, Digests, FileMemory, FileNeeds, FileState};
+
+    #[test]
+    fn a_file_that_others_are_shown_in_says_nothing_of_itself() {
+        let service = FileService {
+            needs: FileNeeds {
+                hashes: Digests::of(Algorithm::Sha256),
+                magic: false,
+                keep: true,
+            },
+            memory: FileMemory::new(1 << 20, 1 << 16),
+        };
+        let mut files = Files::default();
+        for _ in 0..MAX_FILES + 2 {
+            files.open(b"f", &service);
+            let file = files.last().unwrap();
+            file.push(b"abc");
+            file.finish(true);
+        }
+        let whole = files.get(MAX_FILES - 2).unwrap();
+        assert!(whole.is_whole() && whole.digest(Algorithm::Sha256).is_some());
+        let last = files.get(MAX_FILES - 1).unwrap();
+        assert_eq!((last.state(), last.size()), (FileState::Truncated, 9));
+        assert_eq!(last.digest(Algorithm::Sha256), None);
+        assert_eq!(last.kept(), Some((&b"abc"[..], false)));
+        assert!(files.get(MAX_FILES).is_none());
+    }
 
     #[test]
     fn parameters_are_found_quoted_or_not() {
