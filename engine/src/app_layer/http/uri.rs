@@ -118,11 +118,19 @@ fn is_double_encoded(bytes: &[u8]) -> bool {
     if !bytes.windows(3).any(|part| part == b"%25") {
         return false;
     }
-    let mut once = Vec::with_capacity(bytes.len());
-    unescape(bytes, |byte| once.push(byte));
-    let mut length = 0;
-    unescape(&once, |_| length += 1);
-    length < once.len()
+    // The last bytes of what it is once decoded: as many as the longest escape has.
+    let mut last = [0; 6];
+    let mut found = false;
+    unescape(bytes, |byte| {
+        last.rotate_left(1);
+        last[5] = byte;
+        let ends = |at: usize| {
+            let tail = last.get(at..).and_then(|tail| tail.strip_prefix(b"%"));
+            tail.is_some_and(|tail| escape(tail).is_some())
+        };
+        found |= ends(0) || ends(3);
+    });
+    found
 }
 
 /// The byte that an escape stands for, less its `%`, and what follows it.
@@ -287,6 +295,10 @@ mod tests {
             ("/a?b=%252e", true),
             ("/%25", false),
             ("/%25zz%41", false),
+            ("/%25u002e", true),
+            ("/%25u002", false),
+            ("/%2525", true),
+            ("/%25%25%25", false),
             ("/a#%2541", false),
         ] {
             let uri = uri.as_bytes();
