@@ -73,7 +73,9 @@ impl Engine {
         let mut ruling = None;
         loop {
             let unread = self.feed((packet, meta), tracked, &mut names);
-            self.note_failure(meta, tracked);
+            if self.note_failure(meta, tracked) {
+                break;
+            }
             let now = self.look((packet, meta), tracked, (&names, extent), output);
             // What one part of the bytes condemns does not end the reading of the others: they may be
             // delivered all the same (in detect mode), or be sent again and not be fresh any more.
@@ -123,16 +125,20 @@ impl Engine {
         unread
     }
 
-    /// Asks the exception policy about a parser that gave the flow up.
-    fn note_failure(&mut self, meta: &FrameMeta, tracked: &mut Tracked) {
+    /// Asks the exception policy about a parser that gave the flow up. Returns whether the packet passes
+    /// uninspected.
+    fn note_failure(&mut self, meta: &FrameMeta, tracked: &mut Tracked) -> bool {
         let Some((index, _)) = tracked.flow else {
-            return;
+            return false;
         };
         let flow = self.flows.get_mut(index);
-        if flow.is_some_and(|flow| flow.app.take_failure()) {
-            let refused = self.except(Exception::AppLayerError, (Some(index), meta));
-            tracked.refused = tracked.refused.take().or(refused);
+        if !flow.is_some_and(|flow| flow.app.take_failure()) {
+            return false;
         }
+        let exception = Exception::AppLayerError;
+        let refused = self.except(exception, (Some(index), meta));
+        tracked.refused = tracked.refused.take().or(refused);
+        tracked.refused.is_none() && self.passes_uninspected(exception, meta)
     }
 
     /// Asks the signatures about the packet and what it brought.

@@ -104,6 +104,36 @@ fn an_ignored_flow_is_inspected_packet_by_packet() {
 }
 
 #[test]
+fn a_packet_that_its_parser_cannot_read_is_inspected_unless_it_is_let_through() {
+    for (policy, alerts) in [
+        (ExceptionPolicy::Ignore, 1),
+        (ExceptionPolicy::PassPacket, 0),
+    ] {
+        let mut config = EngineConfig::inline();
+        config.app_layer.field = 64;
+        config.app_layer.head = 64;
+        config.exceptions.app_layer_error = policy;
+        let mut world = world(config, Mode::Prevent);
+        world.handshake();
+        let start = b"GET / HTTP/1.1\r\n";
+        world
+            .send(client().data(start))
+            .passes(&[("tcp.bytes", start.len() as u64)]);
+        let long = [&b"X: attack"[..], &[b'a'; 500]].concat();
+        let at = i64::try_from(start.len()).unwrap();
+        world
+            .send(client().at(at).data(&long))
+            .passes(&[("tcp.bytes", long.len() as u64)]);
+        assert_eq!(world.output.alerts.len(), alerts, "{policy:?}");
+        let at = at + i64::try_from(long.len()).unwrap();
+        world
+            .send(client().at(at).data(b" attack"))
+            .passes(&[("tcp.bytes", 7)]);
+        assert_eq!(world.output.alerts.len(), 1, "{policy:?}");
+    }
+}
+
+#[test]
 fn a_segment_that_cannot_be_kept_meets_the_policy_for_it() {
     let far = || client().at(5000).data(b"attack");
     let mut auto = world(small(ExceptionPolicy::Auto), Mode::Prevent);
