@@ -114,6 +114,67 @@ fn a_pattern_is_found_at_every_offset() {
     }
 }
 
+/// Lengths around one and two rounds of the vector loops: 64 windows of 32 or 64 bytes.
+const ROUND_BORDERS: [usize; 7] = [2047, 2048, 2051, 4095, 4096, 4099, 9000];
+
+#[test]
+fn a_pattern_is_found_in_every_round_of_the_vector_loop() {
+    let patterns = owned(&[(b"needle", true), (b"edl", false), (b"\r\n\r\n", false)]);
+    let sets = ENGINES.map(|engine| build(engine, &patterns));
+    let needle = b"NeEdLe edl\r\n\r\n";
+    for length in ROUND_BORDERS {
+        let places = (0..length).step_by(61);
+        let borders = [2033, 2045, 2046, 2047, 2048, 4081, 4093, 4094, 4095, 4096]
+            .into_iter()
+            .filter(|at| *at < length);
+        for at in places.chain(borders).chain([length - needle.len()]) {
+            let mut haystack = vec![b'.'; length];
+            for (to, from) in haystack.iter_mut().skip(at).zip(needle) {
+                *to = *from;
+            }
+            // What lies in front of the needle is dots.
+            let found = naive(&patterns, &haystack[at..]).into_iter();
+            let expected: BTreeSet<_> = found.map(|(id, end)| (id, at + end)).collect();
+            for set in &sets {
+                assert_eq!(scan(set, &haystack), expected, "{} at {at}", set.way());
+            }
+        }
+    }
+}
+
+/// Every window of a round has candidates.
+#[test]
+fn rounds_full_of_occurrences_lose_none() {
+    for length in ROUND_BORDERS {
+        agree(&owned(&[(b"aa", false)]), &vec![b'a'; length]);
+        agree(
+            &owned(&[(b"aa", true), (b"aaaaa", false)]),
+            &vec![b'a'; length],
+        );
+    }
+}
+
+/// Or the tests over engines would hold one engine against itself.
+#[test]
+fn each_engine_uses_the_instructions_that_the_processor_has() {
+    let patterns = owned(&[(b"needle", true), (b"edl", false)]);
+    let ways = ENGINES.map(|engine| build(engine, &patterns).way());
+    #[cfg(target_arch = "x86_64")]
+    let (avx2, vbmi) = (
+        std::arch::is_x86_feature_detected!("avx2"),
+        std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vbmi"),
+    );
+    #[cfg(not(target_arch = "x86_64"))]
+    let (avx2, vbmi) = (false, false);
+    let scalar = ways[2];
+    let by_avx2 = if avx2 { "masks-avx2" } else { scalar };
+    let best = if vbmi { "masks-vbmi" } else { by_avx2 };
+    assert!(!scalar.starts_with("masks"), "{scalar}");
+    assert_eq!(ways, [best, by_avx2, scalar]);
+}
+
 #[test]
 fn equal_patterns_report_each_their_own_id() {
     let pattern = |id, nocase| Pattern {
@@ -175,6 +236,22 @@ fn bytes(alphabet: &'static [u8], len: std::ops::Range<usize>) -> impl Strategy<
     prop::collection::vec(prop::sample::select(alphabet), len)
 }
 
+type Place = (prop::sample::Index, prop::sample::Index);
+
+/// Writes some of the patterns somewhere, or nothing would ever match.
+fn plant(patterns: &[(Vec<u8>, bool)], haystack: &mut [u8], places: &[Place]) {
+    if patterns.is_empty() || haystack.is_empty() {
+        return;
+    }
+    for (which, at) in places {
+        let pattern = &which.get(patterns).0;
+        let at = at.index(haystack.len());
+        for (to, from) in haystack[at..].iter_mut().zip(pattern) {
+            *to = *from;
+        }
+    }
+}
+
 proptest! {
     /// Few different bytes, so that patterns overlap, nest and nearly match.
     #[test]
@@ -191,13 +268,22 @@ proptest! {
         mut haystack in prop::collection::vec(any::<u8>(), 0..300),
         places in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..6),
     ) {
-        // Plant some patterns, or nothing would ever match.
-        for (which, at) in places {
-            if patterns.is_empty() || haystack.is_empty() { break; }
-            let pattern = &which.get(&patterns).0;
-            let at = at.index(haystack.len());
-            for (to, from) in haystack[at..].iter_mut().zip(pattern) { *to = *from; }
-        }
+        plant(&patterns, &mut haystack, &places);
+        agree(&patterns, &haystack);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Longer than the rounds of the vector loops.
+    #[test]
+    fn engines_agree_on_long_haystacks(
+        patterns in prop::collection::vec((prop::collection::vec(any::<u8>(), 1..8), any::<bool>()), 1..12),
+        mut haystack in prop::collection::vec(any::<u8>(), 1900..9000),
+        places in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..60),
+    ) {
+        plant(&patterns, &mut haystack, &places);
         agree(&patterns, &haystack);
     }
 }

@@ -13,7 +13,7 @@ use crate::gram::GRAM;
 const WIDE: usize = 64;
 
 /// Bytes that one step loads.
-pub(super) const WINDOW: usize = WIDE + GRAM - 1;
+const WINDOW: usize = WIDE + GRAM - 1;
 
 /// A table of 128 masks in two registers.
 type Table = [__m512i; 2];
