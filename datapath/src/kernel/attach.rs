@@ -25,7 +25,7 @@ const MAX_IFNAME: usize = 15;
 const MAX_ADDRESSES: usize = 64;
 
 /// What an attachment puts into the kernel, checked.
-struct Wiring {
+pub(super) struct Wiring {
     tag: KeyTag,
     host_ifname: String,
     from_pod: Vec<Rule>,
@@ -232,7 +232,7 @@ impl Kernel {
 }
 
 impl Wiring {
-    fn new(attachment: &Attachment, anti_spoof: AntiSpoof) -> Result<Self, KernelError> {
+    pub(super) fn new(attachment: &Attachment, anti_spoof: AntiSpoof) -> Result<Self, KernelError> {
         check_ifname(&attachment.host_ifname)?;
         if attachment.ips.len() > MAX_ADDRESSES {
             return Err(KernelError::Record(format!(
@@ -266,12 +266,28 @@ impl Wiring {
         })
     }
 
+    /// Name, hook and rules of its chains.
+    fn chains(&self) -> [(String, u32, &[Rule]); 2] {
+        let name = |prefix| format!("{prefix}{}", self.host_ifname);
+        [
+            (name(FROM_POD_PREFIX), INGRESS, &self.from_pod),
+            (name(TO_POD_PREFIX), EGRESS, &self.to_pod),
+        ]
+    }
+
+    /// Whether both chains, as `find` gives them by name, are this attachment's and lack no rule. Nothing jumps to a
+    /// base chain, so that its uses are its rules.
+    pub(super) fn is_whole<'c>(&self, find: impl Fn(&str) -> Option<&'c ChainInfo>) -> bool {
+        self.chains().iter().all(|(name, _, rules)| {
+            find(name).is_some_and(|chain| {
+                chain.comment.as_deref() == Some(self.tag.as_str())
+                    && usize::try_from(chain.uses).is_ok_and(|uses| uses >= rules.len())
+            })
+        })
+    }
+
     fn write(&self, batch: &mut Batch<'_>) {
-        for (prefix, hook, rules) in [
-            (FROM_POD_PREFIX, INGRESS, &self.from_pod),
-            (TO_POD_PREFIX, EGRESS, &self.to_pod),
-        ] {
-            let name = format!("{prefix}{}", self.host_ifname);
+        for (name, hook, rules) in self.chains() {
             let chain = BaseChain {
                 name: &name,
                 device: &self.host_ifname,

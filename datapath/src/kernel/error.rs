@@ -24,6 +24,9 @@ pub enum KernelError {
         "netlink socket: {0}; check that the process may open netlink sockets (seccomp, address families)"
     )]
     Socket(#[source] io::Error),
+    /// The calling thread's name could not be read.
+    #[error("/proc/thread-self/comm: {0}; check that /proc is mounted")]
+    ThreadName(#[source] io::Error),
     /// The kernel answered with something that does not follow the protocol.
     #[error("unexpected netlink answer while trying to {action}: {detail}")]
     Protocol {

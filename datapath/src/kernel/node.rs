@@ -31,9 +31,25 @@ impl Kernel {
     /// # Errors
     /// [`KernelError`]; what was created stays, the next call goes on from there.
     pub fn ensure_node(&mut self) -> Result<NodeDevices, KernelError> {
-        if let Some(devices) = self.node_in_order()? {
-            return Ok(devices);
+        match self.node_in_order()? {
+            Some(devices) => Ok(devices),
+            None => self.make_node(),
         }
+    }
+
+    /// As [`Self::ensure_node`], and no shared chain may lack a rule: lists them all.
+    pub(super) fn mend_node(&mut self) -> Result<NodeDevices, KernelError> {
+        let devices = self.ensure_node()?;
+        for (chain, length) in rules::node_chain_lengths(devices) {
+            if self.nft.rules(Some(chain))?.len() < length {
+                log::warn!("chain `{chain}` lacks rules that somebody removed: writing it anew");
+                return self.make_node();
+            }
+        }
+        Ok(devices)
+    }
+
+    fn make_node(&mut self) -> Result<NodeDevices, KernelError> {
         for _ in 0..ATTEMPTS {
             self.check_format()?;
             if let Some(devices) = self.set_up()? {

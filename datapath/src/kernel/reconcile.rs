@@ -6,12 +6,11 @@
 
 use std::collections::HashMap;
 
+use super::attach::Wiring;
 use super::{AntiSpoof, Kernel, KernelError};
 use crate::attachment::Attachment;
-use crate::layout::{FROM_POD_PREFIX, TO_POD_PREFIX};
 use crate::nft::ChainInfo;
 use crate::record::{RecordError, RecordStore};
-use crate::tag::KeyTag;
 
 /// What [`Kernel::reconcile`] found and did.
 #[derive(Debug, Default)]
@@ -30,9 +29,10 @@ pub struct Reconciled {
 }
 
 impl Kernel {
-    /// Ensures the node's part, wires the attachments that have a record and no chains, and removes chains and
-    /// addresses that have no record. Cheap enough for every few seconds: lists chains, not rules, and asks about
-    /// single attachments only where they seem not to be in order.
+    /// Ensures the node's part, wires the attachments that have a record and whose chains are gone or lack rules, and
+    /// removes chains and addresses that have no record. Cheap enough for every few seconds: lists chains, not the
+    /// attachments' rules, and asks about single attachments only where they seem not to be in order. Rules that
+    /// somebody added, or wrote in the place of weir's, are not looked for.
     ///
     /// `records` and `unreadable` are what was found in `store` just before.
     ///
@@ -44,8 +44,10 @@ impl Kernel {
         store: &RecordStore,
         (records, unreadable): (Vec<Attachment>, Vec<RecordError>),
     ) -> Result<Reconciled, KernelError> {
-        self.ensure_node()?;
-        let wired = self.tags_by_chain()?;
+        self.mend_node()?;
+        let chains = self.nft.chains()?;
+        let chains = chains.iter().map(|chain| (chain.name.as_str(), chain));
+        let chains: HashMap<&str, &ChainInfo> = chains.collect();
         let devices = self.links.indexes()?;
         let mut result = Reconciled {
             unreadable,
@@ -53,7 +55,8 @@ impl Kernel {
         };
         for record in records {
             let present = devices.get(&record.host_ifname) == Some(&record.host_ifindex);
-            if present && both_chains_bear(&record, &wired) {
+            let chain = |name: &str| chains.get(name).copied();
+            if present && wiring_of(&record).is_ok_and(|wiring| wiring.is_whole(chain)) {
                 continue;
             }
             self.reconcile_one(store, record, &mut result)?;
@@ -93,40 +96,28 @@ impl Kernel {
             result.gone.push(record);
             return Ok(());
         }
-        let anti_spoof = if record.anti_spoof {
-            AntiSpoof::On
-        } else {
-            AntiSpoof::Off
-        };
-        match self.attach(&record, anti_spoof) {
+        match self.attach(&record, anti_spoof(&record)) {
             Ok(()) => result.rewired.push(record),
             Err(error) => result.failed.push((record, error.to_string())),
         }
         Ok(())
     }
 
-    /// Comment of each chain that has rules, by name.
-    fn tags_by_chain(&mut self) -> Result<HashMap<String, String>, KernelError> {
-        Ok(self.nft.chains()?.into_iter().filter_map(tagged).collect())
-    }
-
     fn is_wired(&mut self, record: &Attachment) -> Result<bool, KernelError> {
+        let wiring = wiring_of(record)?;
         let chains = self.chains_of(&record.host_ifname)?;
-        let tags: HashMap<String, String> = chains.into_iter().filter_map(tagged).collect();
-        Ok(both_chains_bear(record, &tags))
+        Ok(wiring.is_whole(|name| chains.iter().find(|chain| chain.name == name)))
     }
 }
 
-/// Name and comment of a base chain that has rules: one without was emptied by somebody else.
-fn tagged(chain: ChainInfo) -> Option<(String, String)> {
-    (chain.uses > 0).then_some((chain.name, chain.comment?))
+fn anti_spoof(record: &Attachment) -> AntiSpoof {
+    if record.anti_spoof {
+        AntiSpoof::On
+    } else {
+        AntiSpoof::Off
+    }
 }
 
-/// Both chains are there and bear this attachment's tag.
-fn both_chains_bear(record: &Attachment, tags: &HashMap<String, String>) -> bool {
-    let tag = KeyTag::of(&record.key);
-    [FROM_POD_PREFIX, TO_POD_PREFIX].iter().all(|prefix| {
-        let chain = format!("{prefix}{}", record.host_ifname);
-        tags.get(&chain).is_some_and(|found| found == tag.as_str())
-    })
+fn wiring_of(record: &Attachment) -> Result<Wiring, KernelError> {
+    Wiring::new(record, anti_spoof(record))
 }

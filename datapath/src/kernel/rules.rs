@@ -108,6 +108,7 @@ pub(super) fn node(batch: &mut Batch<'_>, devices: NodeDevices) {
     for (name, _) in &chains {
         batch.chain(name);
     }
+    let capture = capture_chains();
     for (name, device) in [
         (CAPTURE_KERNEL, CAPTURE_KERNEL_END),
         (CAPTURE_ENFORCER, CAPTURE_ENFORCER_END),
@@ -121,17 +122,26 @@ pub(super) fn node(batch: &mut Batch<'_>, devices: NodeDevices) {
         };
         batch.base_chain(&chain, 0);
     }
-    let drop_on = |counter| vec![Rule::new().count_in(counter).verdict(Verdict::Drop)];
-    let capture = [
-        (CAPTURE_KERNEL, drop_on(counter::NOT_REDIRECTED)),
-        (CAPTURE_ENFORCER, drop_on(counter::PAST_SOCKETS)),
-    ];
     for (name, rules) in chains.iter().chain(&capture) {
         batch.flush_chain(name);
         for rule in rules {
             batch.rule(name, rule);
         }
     }
+}
+
+/// How many rules each chain has that [`node`] writes.
+pub(super) fn node_chain_lengths(devices: NodeDevices) -> Vec<(&'static str, usize)> {
+    let chains = shared_chains(devices).into_iter().chain(capture_chains());
+    chains.map(|(name, rules)| (name, rules.len())).collect()
+}
+
+fn capture_chains() -> [(&'static str, Vec<Rule>); 2] {
+    let drop_on = |counter| vec![Rule::new().count_in(counter).verdict(Verdict::Drop)];
+    [
+        (CAPTURE_KERNEL, drop_on(counter::NOT_REDIRECTED)),
+        (CAPTURE_ENFORCER, drop_on(counter::PAST_SOCKETS)),
+    ]
 }
 
 /// Numbers of the key types are libnftables': iface_type, ipv4_addr, ipv6_addr.

@@ -1,13 +1,11 @@
 //! Notices when somebody else takes away what weir has in nf_tables: `nft flush ruleset`, a firewall that loads
 //! its rules anew.
 //!
-//! The kernel tells of each change and, behind those of one transaction, who made it. What the watching thread
-//! does itself and what `weir-cni` does (by the process's name) is not reported. A process that calls itself so
-//! only delays the repair to the next periodic one.
+//! The kernel tells of each change and, behind those of one transaction, who made it. What threads named as the
+//! watching one and `weir-cni` do is not reported: names, as the numbers told are not those of a container that has
+//! process numbers of its own. A process that calls itself so only delays the repair to the next periodic one.
 
 use std::io;
-
-use nix::unistd::gettid;
 
 use super::KernelError;
 use crate::layout::{PLUGIN, TABLE};
@@ -17,6 +15,9 @@ use crate::nft::uapi::{self, message};
 /// `NFNLGRP_NFTABLES`.
 const GROUP: u32 = 7;
 
+/// Name of the thread that reads it.
+const OWN_NAME: &str = "/proc/thread-self/comm";
+
 /// Watches table `netdev weir` of the network namespace it was opened in.
 #[derive(Debug)]
 pub struct RuleWatch {
@@ -25,17 +26,18 @@ pub struct RuleWatch {
 }
 
 impl RuleWatch {
-    /// Starts watching, in the calling thread's network namespace and for changes by others than the calling
-    /// thread.
+    /// Starts watching, in the calling thread's network namespace and for changes by others than threads of the
+    /// calling one's name.
     ///
     /// # Errors
-    /// [`KernelError::Socket`].
+    /// [`KernelError::Socket`]; [`KernelError::ThreadName`].
     pub fn open() -> Result<Self, KernelError> {
+        let own = std::fs::read_to_string(OWN_NAME).map_err(KernelError::ThreadName)?;
         Ok(Self {
             listener: Listener::open(libc::NETLINK_NETFILTER, GROUP)
                 .map_err(KernelError::Socket)?,
             transaction: Transaction {
-                own: gettid().as_raw().cast_unsigned(),
+                own: own.trim_end_matches('\n').to_owned(),
                 removes: false,
             },
         })
@@ -69,8 +71,8 @@ impl RuleWatch {
 /// What was told of the transaction whose end has not come yet.
 #[derive(Debug)]
 struct Transaction {
-    /// Thread whose changes are of no interest.
-    own: u32,
+    /// Name of the threads whose changes are of no interest.
+    own: String,
     removes: bool,
 }
 
@@ -92,9 +94,8 @@ impl Transaction {
                 false
             }
             message::NEW_GENERATION => {
-                let by = attributes.be32(uapi::generation::PROCESS);
-                let name = attributes.text(uapi::generation::PROCESS_NAME);
-                std::mem::take(&mut self.removes) && by != Some(self.own) && name != Some(PLUGIN)
+                let by = attributes.text(uapi::generation::PROCESS_NAME);
+                std::mem::take(&mut self.removes) && by != Some(PLUGIN) && by != Some(&self.own)
             }
             _ => false,
         }
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
     use crate::netlink::Writer;
 
-    const OWN: u32 = 77;
+    const OWN: &str = "weir";
 
     fn removal(family: u8, table: &str) -> Vec<u8> {
         let mut writer = Writer::default();
@@ -115,10 +116,9 @@ mod tests {
         writer.bytes().to_vec()
     }
 
-    fn end(process: u32, name: &str) -> Vec<u8> {
+    fn end(name: &str) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.raw(&[0; 4]);
-        writer.be32(uapi::generation::PROCESS, process);
         writer.string(uapi::generation::PROCESS_NAME, name);
         writer.bytes().to_vec()
     }
@@ -127,26 +127,26 @@ mod tests {
     fn only_what_others_remove_of_the_table_counts() {
         let nft = uapi::SUBSYSTEM << 8;
         let netdev = uapi::FAMILY_NETDEV;
-        for (kind, family, table, process, name, counts) in [
-            (message::DELETE_TABLE, netdev, TABLE, 5, "nft", true),
-            (message::DELETE_CHAIN, netdev, TABLE, 5, "nft", true),
-            (message::DELETE_RULE, netdev, TABLE, 5, "nft", true),
-            (message::DELETE_SET, netdev, TABLE, 5, "nft", true),
-            (message::NEW_RULE, netdev, TABLE, 5, "nft", false),
-            (message::DELETE_ELEMENT, netdev, TABLE, 5, "nft", false),
-            (message::DELETE_TABLE, 1, TABLE, 5, "nft", false),
-            (message::DELETE_TABLE, netdev, "weird", 5, "nft", false),
-            (message::DELETE_CHAIN, netdev, TABLE, OWN, "weir", false),
-            (message::DELETE_CHAIN, netdev, TABLE, 5, PLUGIN, false),
+        for (kind, family, table, name, counts) in [
+            (message::DELETE_TABLE, netdev, TABLE, "nft", true),
+            (message::DELETE_CHAIN, netdev, TABLE, "nft", true),
+            (message::DELETE_RULE, netdev, TABLE, "nft", true),
+            (message::DELETE_SET, netdev, TABLE, "nft", true),
+            (message::NEW_RULE, netdev, TABLE, "nft", false),
+            (message::DELETE_ELEMENT, netdev, TABLE, "nft", false),
+            (message::DELETE_TABLE, 1, TABLE, "nft", false),
+            (message::DELETE_TABLE, netdev, "weird", "nft", false),
+            (message::DELETE_CHAIN, netdev, TABLE, OWN, false),
+            (message::DELETE_CHAIN, netdev, TABLE, PLUGIN, false),
         ] {
             let mut transaction = Transaction {
-                own: OWN,
+                own: OWN.to_owned(),
                 removes: false,
             };
             assert!(!transaction.note(nft | kind, &removal(family, table)));
-            let told = transaction.note(nft | message::NEW_GENERATION, &end(process, name));
-            assert_eq!(told, counts, "{kind} {family} {table} {process} {name}");
-            let again = transaction.note(nft | message::NEW_GENERATION, &end(5, "nft"));
+            let told = transaction.note(nft | message::NEW_GENERATION, &end(name));
+            assert_eq!(told, counts, "{kind} {family} {table} {name}");
+            let again = transaction.note(nft | message::NEW_GENERATION, &end("nft"));
             assert!(!again, "a transaction without removals");
         }
     }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn other_subsystems_and_cut_messages_are_nothing() {
         let mut transaction = Transaction {
-            own: OWN,
+            own: OWN.to_owned(),
             removes: false,
         };
         assert!(!transaction.note(message::DELETE_TABLE, &removal(uapi::FAMILY_NETDEV, TABLE)));

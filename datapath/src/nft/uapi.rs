@@ -99,7 +99,6 @@ pub(crate) mod counter {
 
 pub(crate) mod generation {
     pub(crate) const ID: u16 = 1;
-    pub(crate) const PROCESS: u16 = 2;
     pub(crate) const PROCESS_NAME: u16 = 3;
 }
 

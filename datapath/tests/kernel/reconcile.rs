@@ -8,7 +8,7 @@ use weir_datapath::kernel::{AntiSpoof, RuleWatch};
 use weir_datapath::policy::FailMode;
 use weir_datapath::record::RecordStore;
 
-use crate::harness::{datagram_arrives, datagram_stays_away, in_node, ip, nft, two_pods};
+use crate::harness::{datagram_arrives, datagram_stays_away, in_node, ip, nft, run, two_pods};
 
 struct RunDir(PathBuf);
 
@@ -121,6 +121,60 @@ fn chains_that_somebody_emptied_are_wired_again() {
                 "{rules}"
             );
         }
+    });
+}
+
+#[test]
+fn rules_that_somebody_removed_are_written_again() {
+    in_node(|| {
+        let run_dir = RunDir::new("removed");
+        let store = run_dir.store();
+        let (mut kernel, one, two) = two_pods(FailMode::Closed);
+        for pod in [&one, &two] {
+            store.write(&pod.attachment).unwrap();
+            kernel.attach(&pod.attachment, AntiSpoof::On).unwrap();
+        }
+        for chain in [
+            "hold_from",
+            "hold_to",
+            "to_closed",
+            "spoofed",
+            "capture-kernel",
+        ] {
+            nft(&format!("flush chain netdev weir {chain}"));
+            let mended = kernel.reconcile(&store, store.load_all()).unwrap();
+            assert!(mended.rewired.is_empty(), "{chain}: {mended:?}");
+            let listed = nft("list table netdev weir");
+            for (name, rule) in [
+                ("chain hold_from", "fwd to \"weir-cap0\""),
+                ("chain hold_to", "fwd to \"weir-cap0\""),
+                ("chain to_closed", "drop"),
+                ("chain spoofed", "drop"),
+                ("chain capture-kernel", "drop"),
+            ] {
+                let body = listed
+                    .split(name)
+                    .nth(1)
+                    .and_then(|rest| rest.split('}').next());
+                assert!(
+                    body.is_some_and(|body| body.contains(rule)),
+                    "{name}: {listed}"
+                );
+            }
+        }
+        let listed = run("nft", &["-a", "list", "chain", "netdev", "weir", "from-vp11"]);
+        let last = listed
+            .lines()
+            .rfind(|line| line.contains("goto hold_from"))
+            .unwrap();
+        let handle = last.rsplit(' ').next().unwrap();
+        nft(&format!(
+            "delete rule netdev weir from-vp11 handle {handle}"
+        ));
+        let mended = kernel.reconcile(&store, store.load_all()).unwrap();
+        assert_eq!(mended.rewired, vec![one.attachment.clone()]);
+        assert!(nft("list chain netdev weir from-vp11").contains("goto hold_from"));
+        assert!(datagram_stays_away(&one.netns, &two.netns, two.v4));
     });
 }
 

@@ -25,7 +25,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How long to wait for more interfaces to go before sweeping.
 const SWEEP_DELAY: Duration = Duration::from_millis(20);
 
-/// Least time between two repairs of rules that somebody removes.
+/// Least time between a sweep and the repair of rules that somebody removed.
 const MEND_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for more changes of the records before reading them.
@@ -67,7 +67,9 @@ impl Service {
         // When to read the records, once some have changed.
         let mut due: Option<Instant> = None;
         let rules_removed = std::sync::Arc::clone(&self.rules_removed);
-        let mut mended = Instant::now();
+        // When to sweep out of turn, and when that was done last.
+        let mut sweep_due: Option<Instant> = None;
+        let mut swept = Instant::now();
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
@@ -86,19 +88,16 @@ impl Service {
                     due = None;
                     self.take_records(Known::Served, &mut job);
                 }
-                () = link_gone.notified() => {
-                    self.check_devices()?;
-                    // Pods end in droves: one sweep for all that end together.
-                    sleep(SWEEP_DELAY).await;
-                    self.sweep(&mut job);
-                }
-                () = rules_removed.notified() => {
-                    // At once, as fail-closed pods are open meanwhile; but whoever removes them again and again
-                    // must not keep the service busy.
-                    sleep((mended + MEND_PAUSE).saturating_duration_since(Instant::now())).await;
+                // Pods end in droves: one sweep for all that end together.
+                () = link_gone.notified() => sweep_due = earlier(sweep_due, Instant::now() + SWEEP_DELAY),
+                // At once, as fail-closed pods are open meanwhile; but whoever removes them again and again must not
+                // keep the service busy.
+                () = rules_removed.notified() => sweep_due = earlier(sweep_due, swept + MEND_PAUSE),
+                () = wait_until(sweep_due) => {
+                    sweep_due = None;
                     self.check_devices()?;
                     self.sweep(&mut job);
-                    mended = Instant::now();
+                    swept = Instant::now();
                 }
                 _ = sweep.tick() => {
                     self.check_devices()?;
@@ -237,6 +236,11 @@ impl Service {
         self.data.save_or_log();
         self.file_store.finish();
     }
+}
+
+/// What is due first.
+fn earlier(due: Option<Instant>, other: Instant) -> Option<Instant> {
+    Some(due.map_or(other, |due| due.min(other)))
 }
 
 /// Waits until then, for ever where nothing is due.
