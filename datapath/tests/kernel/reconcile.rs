@@ -162,7 +162,10 @@ fn rules_that_somebody_removed_are_written_again() {
                 );
             }
         }
-        let listed = run("nft", &["-a", "list", "chain", "netdev", "weir", "from-vp11"]);
+        let listed = run(
+            "nft",
+            &["-a", "list", "chain", "netdev", "weir", "from-vp11"],
+        );
         let last = listed
             .lines()
             .rfind(|line| line.contains("goto hold_from"))

@@ -115,13 +115,11 @@ pub fn combinations(policies: &[Effective]) -> Vec<Combination> {
     list
 }
 
-/// The rule-set id of a combination within [`combinations`]' answer; where it is not in there, of the
-/// last one.
+/// The rule-set id of a combination within a [`combinations`]' answer; where it is not in there, of the last one,
+/// all sets together, if that is full, else of the default set (until what is missing is compiled).
 #[must_use]
 pub fn index_of(combinations: &[Combination], wanted: &Combination) -> RuleSetId {
-    let index = combinations.iter().position(|c| c == wanted);
-    let index = index.unwrap_or(combinations.len().saturating_sub(1));
-    RuleSetId(u8::try_from(index).unwrap_or(0))
+    id(combinations, |combination| combination == wanted)
 }
 
 /// The rule-set id of two combinations together. Allocates nothing.
@@ -132,8 +130,13 @@ pub fn union_index(combinations: &[Combination], a: &Combination, b: &Combinatio
             && b.is_subset(c)
             && c.iter().all(|name| a.contains(name) || b.contains(name))
     };
-    let index = combinations.iter().position(is_union);
-    let index = index.unwrap_or(combinations.len().saturating_sub(1));
+    id(combinations, is_union)
+}
+
+fn id(combinations: &[Combination], wanted: impl FnMut(&Combination) -> bool) -> RuleSetId {
+    let found = combinations.iter().position(wanted);
+    let full = combinations.len() >= MAX_COMBINATIONS;
+    let index = found.unwrap_or(if full { combinations.len() - 1 } else { 0 });
     RuleSetId(u8::try_from(index).unwrap_or(0))
 }
 

@@ -41,6 +41,7 @@ pub struct Snapshot {
     default: Option<Judgement>,
     uniform: bool,
     combinations: Vec<Combination>,
+    complete: bool,
 }
 
 impl Snapshot {
@@ -48,11 +49,35 @@ impl Snapshot {
     /// address (a DEL was lost), the later one in the list has it.
     #[must_use]
     pub fn new(records: Vec<Attachment>, settings: &Settings, node: &str) -> Self {
-        let policies: Vec<Effective> = records
-            .iter()
-            .map(|attachment| policy::effective(attachment, settings))
-            .collect();
+        let policies = effective(&records, settings);
         let combinations = policy::combinations(&policies);
+        Self::with(records, policies, combinations, settings, node)
+    }
+
+    /// As [`Self::new`], for rules that are compiled already: attachments that need other combinations have the
+    /// default set's until those are.
+    #[must_use]
+    pub fn within(
+        records: Vec<Attachment>,
+        settings: &Settings,
+        node: &str,
+        compiled: &[Combination],
+    ) -> Self {
+        let policies = effective(&records, settings);
+        let complete = policy::combinations(&policies) == compiled;
+        Self {
+            complete,
+            ..Self::with(records, policies, compiled.to_vec(), settings, node)
+        }
+    }
+
+    fn with(
+        records: Vec<Attachment>,
+        policies: Vec<Effective>,
+        combinations: Vec<Combination>,
+        settings: &Settings,
+        node: &str,
+    ) -> Self {
         let entries: Vec<Entry> = records
             .into_iter()
             .zip(policies)
@@ -76,6 +101,7 @@ impl Snapshot {
             default: Some(default),
             uniform: true,
             combinations,
+            complete: true,
             entries,
         };
         for (index, entry) in snapshot.entries.iter().enumerate() {
@@ -98,6 +124,12 @@ impl Snapshot {
     pub fn is_of(&self, records: &[Attachment]) -> bool {
         let own = self.entries.iter().map(|entry| &entry.attachment);
         own.eq(records)
+    }
+
+    /// Whether its combinations are those that its attachments need.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Whether this very record is among those it is made from.
@@ -170,6 +202,13 @@ impl Pods for Snapshot {
         self.entry(self.by_address.get(&address))
             .map(|e| &e.identity)
     }
+}
+
+fn effective(records: &[Attachment], settings: &Settings) -> Vec<Effective> {
+    let policies = records
+        .iter()
+        .map(|record| policy::effective(record, settings));
+    policies.collect()
 }
 
 fn identity(attachment: &Attachment, node: &str) -> PodIdentity {

@@ -1,5 +1,8 @@
 //! Files of values.
 
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use weir_engine::detect::{DataFormat, DataKind, DataSpec, Loaded, Note};
@@ -31,16 +34,27 @@ pub(super) fn read(path: &Path, spec: &DataSpec, kind: DataKind) -> Result<Vec<L
     }
 }
 
+/// Reads a regular file: neither a pipe that nobody writes to nor a device without end.
 fn text(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > MAX_FILE {
-        let path = path.display();
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(format!("{shown} is no regular file"));
+    }
+    let mut text = String::new();
+    // It may grow meanwhile.
+    let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
+    if read.map_err(failed)? as u64 > MAX_FILE {
         return Err(format!(
-            "{path} has {bytes} bytes, more than the {MAX_FILE} allowed"
+            "{shown} has more than the {MAX_FILE} bytes allowed"
         ));
     }
-    std::fs::read_to_string(path).map_err(failed)
+    Ok(text)
 }
 
 fn value(line: &str, reputation: bool, kind: DataKind) -> Result<Loaded, String> {
@@ -54,4 +68,22 @@ fn value(line: &str, reputation: bool, kind: DataKind) -> Result<Loaded, String>
     };
     let value = kind.read(text).map_err(|error| error.to_string())?;
     Ok(Loaded { value, note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        for path in ["/dev/zero", "/proc"] {
+            let error = text(Path::new(path)).unwrap_err();
+            assert!(error.contains("no regular file"), "{error}");
+        }
+        assert!(
+            text(Path::new("/nowhere/at/all"))
+                .unwrap_err()
+                .contains("cannot read")
+        );
+    }
 }

@@ -214,8 +214,13 @@ impl Writer {
             Ok(there) => there.set_modified(SystemTime::now())?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let unfinished = folder.join(format!("{name}.{}.tmp", self.number));
-                write(&unfinished, &file.bytes)?;
-                fs::rename(&unfinished, &path)?;
+                let stored =
+                    write(&unfinished, &file.bytes).and_then(|()| fs::rename(&unfinished, &path));
+                if stored.is_err() {
+                    // What a full disk holds of it is of no use; that it cannot be removed changes nothing.
+                    let _ = fs::remove_file(&unfinished);
+                }
+                stored?;
             }
             Err(error) => return Err(error),
         }

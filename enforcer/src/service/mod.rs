@@ -47,6 +47,8 @@ pub struct Service {
     data: DataSets,
     rule_watch: RuleWatch,
     loads: u64,
+    /// Until when not to compile again what records need: it has failed.
+    compile_again: Option<Instant>,
     record_problems: Vec<String>,
     started: Instant,
     pool: Pool,

@@ -4,6 +4,7 @@
 //! by the one that starts behind it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -20,6 +21,9 @@ use crate::rules::watch::RuleWatch;
 use crate::rules::{self, Loaded};
 use crate::settings::Settings;
 use crate::view::View;
+
+/// How long not to try again what records need, once compiling has failed. A reload that is asked for is tried.
+const COMPILE_PAUSE: Duration = Duration::from_secs(60);
 
 /// A compilation on a thread of its own.
 pub(super) struct Job {
@@ -89,6 +93,8 @@ impl Service {
         let data = self.data.clone();
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
+            // Sets that are read anew are read as they are by now.
+            data.save_or_log();
             let (records, _) = live_records(&mut RecordCache::new(store), |_| false);
             prepare(settings, records, &node_name, &data)
         });
@@ -126,6 +132,7 @@ impl Service {
                 self.data.save_or_log();
                 self.data = prepared.loaded.data;
                 self.loads += 1;
+                self.compile_again = None;
                 self.view.store(Arc::new(prepared.view));
                 self.log_rules();
                 // Records may have changed while the rules were compiled.
@@ -139,6 +146,7 @@ impl Service {
             }
             Err(problem) => {
                 log::error!("reload refused, the rules in force stay: {problem}");
+                self.compile_again = Some(Instant::now() + COMPILE_PAUSE);
                 refusal(&format!(
                     "reload refused, the rules in force stay: {problem}"
                 ))
@@ -148,7 +156,9 @@ impl Service {
             // A client that has gone away does not need its answer.
             let _ = reply.send(answer.clone());
         }
-        if let Some(again) = done.again {
+        // What records need that changed meanwhile shows when they are read again.
+        let asked = |again: &Again| again.reload || !again.replies.is_empty();
+        if let Some(again) = done.again.filter(asked) {
             self.begin(job, again.reload, again.replies);
         }
     }

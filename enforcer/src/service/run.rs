@@ -147,25 +147,27 @@ impl Service {
         let _ = reply.send(answer);
     }
 
-    /// Reads the records again. The view changes at once unless rules have to be compiled for it.
+    /// Reads the records again. The view changes at once; where an attachment needs rules that are not compiled
+    /// together yet, they are, and the view changes again.
     fn take_records(&mut self, known: Known, job: &mut Option<Job>) {
         let view = self.view.load_full();
         let (records, errors) = live_records(&mut self.records, |record| {
             known == Known::Served && view.attachments.holds(record)
         });
         self.note_record_problems(&errors);
-        if view.attachments.is_of(&records) {
+        let pausing = self.compile_again.is_some_and(|then| Instant::now() < then);
+        if view.attachments.is_of(&records) && (view.attachments.is_complete() || pausing) {
             return;
         }
-        let snapshot = Snapshot::new(records, &self.settings, &self.node_name);
-        if snapshot.combinations() == view.attachments.combinations() {
-            self.view.store(std::sync::Arc::new(View {
-                attachments: std::sync::Arc::new(snapshot),
-                rules: std::sync::Arc::clone(&view.rules),
-            }));
-        } else {
+        let compiled = view.attachments.combinations();
+        let snapshot = Snapshot::within(records, &self.settings, &self.node_name, compiled);
+        if !snapshot.is_complete() && !pausing {
             self.begin_compile(job);
         }
+        self.view.store(std::sync::Arc::new(View {
+            attachments: std::sync::Arc::new(snapshot),
+            rules: std::sync::Arc::clone(&view.rules),
+        }));
     }
 
     pub(super) fn note_record_problems(&mut self, errors: &[RecordError]) {

@@ -125,6 +125,7 @@ impl Service {
             report: loaded.report,
             data: loaded.data,
             rule_watch,
+            compile_again: None,
             loads: 1,
             record_problems: Vec::new(),
             started: Instant::now(),
