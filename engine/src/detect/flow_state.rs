@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::application::Memories;
 use super::state::{Name, ThresholdState};
-use super::{Signature, SignatureId};
+use super::{RuleSet, Signature, SignatureId};
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
@@ -96,6 +96,11 @@ impl FlowState {
         self.bits.clear();
         self.integers.clear();
         self.thresholds.clear();
+    }
+
+    /// Whether these rules were the last to look at the flow.
+    pub(crate) fn is_known_to(&self, rules: &RuleSet) -> bool {
+        self.generation == rules.generation
     }
 
     /// Forgets what was remembered by signature ids of another rule set.

@@ -1,9 +1,11 @@
 //! Bytes that no packet at hand brings: those beyond a hole that is given up, and at the end of a flow.
 
 use weir_engine::event::Disposition;
+use weir_engine::frame::RuleSetId;
+use weir_engine::pipeline::RuleSets;
 use weir_engine::verdict::{DropReason, Verdict};
 
-use super::world::{World, client, server};
+use super::world::{World, client, compile, server};
 
 const ALERT: &str = r#"alert tcp any any -> any any (msg:"a"; content:"attack"; sid:1;)"#;
 const DROP: &str = r#"drop tcp any any -> any any (msg:"a"; content:"attack"; sid:1;)"#;
@@ -125,4 +127,28 @@ fn in_detect_mode_a_placed_pattern_speaks_of_the_packet_and_of_the_stream() {
     let _ = world.send(client().data(b"GET / "));
     let sids: Vec<u32> = world.output.alerts.iter().map(|(sid, _)| *sid).collect();
     assert_eq!(sids, [6, 6, 7]);
+}
+
+#[test]
+fn the_end_of_a_flow_is_not_looked_at_with_the_rules_that_took_the_place_of_its_own() {
+    for (renumbered, alerts) in [(false, 1), (true, 0)] {
+        let mut world = World::prevent("");
+        let other = compile("");
+        let own = compile(ALERT);
+        let set = |sets| RuleSets::new(compile(""), sets);
+        world.engine.set_rules(set(vec![own.clone()]));
+        world.rules = RuleSetId(1);
+        world.handshake();
+        world
+            .send(client().at(10).data(b"attack"))
+            .passes(&[("tcp.out_of_order", 1)]);
+        let sets = if renumbered {
+            vec![compile(ALERT), own, other]
+        } else {
+            vec![own, other]
+        };
+        world.engine.set_rules(set(sets));
+        world.finish();
+        assert_eq!(world.output.alerts.len(), alerts, "{renumbered}");
+    }
 }

@@ -201,6 +201,8 @@ pub(crate) struct World {
     pub(crate) output: Recorder,
     pub(crate) now: Timestamp,
     pub(crate) mode: Mode,
+    /// The rules that its frames are judged by.
+    pub(crate) rules: RuleSetId,
     pub(crate) checksum: ChecksumState,
     pub(crate) gso_size: Option<u16>,
     pub(crate) client: IpAddr,
@@ -227,6 +229,7 @@ impl World {
             output: Recorder::default(),
             now: Timestamp(1_000_000_000_000),
             mode,
+            rules: RuleSetId(0),
             checksum: ChecksumState::Final,
             gso_size: None,
             client: IpAddr::from([10, 0, 0, 1]),
@@ -322,7 +325,7 @@ impl World {
             attachment: AttachmentId(7),
             direction: WireDirection::ToPod,
             mode: self.mode,
-            rules: RuleSetId(0),
+            rules: self.rules,
             number: 0,
         };
         let sent = frame.clone();
