@@ -8,8 +8,8 @@ use crate::detect::matcher::number_matches;
 use crate::detect::outcome::Remark;
 use crate::detect::program::{DataCommand, DataTest};
 
-/// Places in a name from which on it is looked up.
-const LABELS: usize = 128;
+/// Bytes at the end of a name that are looked at for what it ends with: as long as a name can be.
+const NAME: usize = 255;
 
 /// Whether the test holds for all the bytes of a buffer.
 pub(super) fn data_matches(test: &DataTest, bytes: &[u8], work: &mut Work) -> bool {
@@ -18,9 +18,9 @@ pub(super) fn data_matches(test: &DataTest, bytes: &[u8], work: &mut Work) -> bo
         return false;
     };
     match test.command {
-        DataCommand::IsNotSet => find(test, value).is_none(),
+        DataCommand::IsNotSet => find(test, value, work).is_some_and(|found| found.is_none()),
         DataCommand::IsSet => {
-            let found = find(test, value);
+            let found = find(test, value, work).flatten();
             if let (Some(Note::Json(text)), Some(key)) = (found, &test.context) {
                 work.remark(Remark::Context {
                     key: Arc::clone(key),
@@ -29,7 +29,7 @@ pub(super) fn data_matches(test: &DataTest, bytes: &[u8], work: &mut Work) -> bo
             }
             found.is_some()
         }
-        DataCommand::Reputation(wanted) => match find(test, value) {
+        DataCommand::Reputation(wanted) => match find(test, value, work).flatten() {
             Some(Note::Reputation(value)) => number_matches(wanted, (*value).into()),
             _ => false,
         },
@@ -45,14 +45,30 @@ pub(super) fn data_matches(test: &DataTest, bytes: &[u8], work: &mut Work) -> bo
     }
 }
 
-/// Looks the value up; a name also by what it ends with from any dot on, where that is asked for.
-fn find<'a>(test: &'a DataTest, value: &[u8]) -> Option<&'a Note> {
+/// Looks the value up; a name also by what it ends with from any dot on, where that is asked for. Outer
+/// `None` when out of work.
+fn find<'a>(test: &'a DataTest, value: &[u8], work: &mut Work) -> Option<Option<&'a Note>> {
     let set: &DataSet = &test.set;
+    if !work.spend(value.len()) {
+        return None;
+    }
     let whole = set.get(value);
     if whole.is_some() || !test.subdomains {
-        return whole;
+        return Some(whole);
     }
-    let dots = (1..value.len()).filter(|&at| value.get(at) == Some(&b'.'));
-    dots.take(LABELS)
-        .find_map(|at| set.get(value.get(at..).unwrap_or_default()))
+    let first = value.len().saturating_sub(NAME).max(1);
+    for at in first..value.len() {
+        let ending = value.get(at..).unwrap_or_default();
+        if !ending.starts_with(b".") {
+            continue;
+        }
+        if !work.spend(ending.len()) {
+            return None;
+        }
+        let found = set.get(ending);
+        if found.is_some() {
+            return Some(found);
+        }
+    }
+    Some(None)
 }
