@@ -5,6 +5,7 @@ use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
 use crate::detect::evaluate::{Subject, Work, chains_match};
 use crate::detect::matcher::number_matches;
 use crate::detect::program::Absent;
+use crate::detect::transform::Transform;
 use crate::event::FlowDirection;
 
 /// What the transaction says to a signature.
@@ -149,13 +150,29 @@ fn buffer(
 impl BufferCondition {
     /// Whether a buffer satisfies its tests.
     pub(super) fn matches(&self, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
+        if bytes.offset > 0 && self.needs_start() {
+            return false;
+        }
         if self.transforms.is_empty() {
-            return chains_match(&self.tests, Subject::whole(bytes.bytes), work).is_some();
+            let subject = Subject {
+                origin: bytes.offset,
+                ..Subject::whole(bytes.bytes)
+            };
+            return chains_match(&self.tests, subject, work).is_some();
         }
         let mut matched = false;
         work.transformed(&self.transforms, bytes.bytes, |bytes, work| {
             matched = chains_match(&self.tests, Subject::whole(bytes), work).is_some();
         });
         matched
+    }
+
+    /// Whether it can only be asked of a buffer that is there from its beginning on: of a long one that
+    /// streams, what was inspected is given up but for a tail.
+    fn needs_start(&self) -> bool {
+        let transformed = !self.transforms.is_empty();
+        self.tests.from_start
+            || transformed && self.tests.anchored
+            || self.transforms.iter().any(Transform::needs_start)
     }
 }

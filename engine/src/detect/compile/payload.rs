@@ -223,9 +223,13 @@ impl BufferBuilder {
         let mut chains: Vec<Vec<Test>> = Vec::new();
         let mut current: Option<usize> = None;
         let (mut anchored, mut placed, mut reads) = (false, false, false);
+        let mut from_start = !self.data.is_empty();
         for item in self.items {
             // A relative test with nothing before it is relative to the beginning.
-            anchored |= item.absolute && !(item.relative && current.is_some());
+            let bound = item.absolute && !(item.relative && current.is_some());
+            anchored |= bound;
+            from_start |= bound && !counts_from_start(&item);
+            from_start |= jumps_from_an_end(&item.test);
             anchored |= jumps_from_an_end(&item.test);
             placed |= is_placed(&item.test);
             reads |= item.reads;
@@ -253,6 +257,7 @@ impl BufferBuilder {
             fast_pattern: fast_pattern::choose(self.patterns, single)
                 .filter(|_| self.absent.is_none()),
             anchored,
+            from_start,
             placed,
             reads,
             absent: self.absent,
@@ -266,6 +271,15 @@ fn is_placed(test: &Test) -> bool {
         return false;
     };
     content.depth.is_some() || content.offset.is_some_and(|v| v != Value::Number(0))
+}
+
+/// Whether a test that is bound to where the data begins only needs to know how far away that is.
+fn counts_from_start(item: &Item) -> bool {
+    match &item.test {
+        Test::Content(content) => !content.negated && !item.relative,
+        Test::Size(_) => true,
+        _ => false,
+    }
 }
 
 fn jumps_from_an_end(test: &Test) -> bool {

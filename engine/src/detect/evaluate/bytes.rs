@@ -1,9 +1,6 @@
 //! Tests that read numbers from bytes: `byte_test`, `byte_jump`, `byte_extract`, `byte_math`,
 //! `isdataat`, and sizes. Numbers are unsigned 64-bit integers; arithmetic wraps.
 
-use weir_policies::rule::ast::NumberTest;
-
-use crate::detect::matcher::number_matches;
 use crate::detect::program::{
     ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest, IsDataAt, JumpOrigin, MAX_VARIABLES,
     MathOperator, NumberFormat, Reading, Value,
@@ -187,11 +184,6 @@ pub(super) fn is_data_at(
     } else {
         0
     })
-}
-
-/// `bsize`
-pub(super) fn size_matches(test: NumberTest, bytes: &[u8]) -> bool {
-    u64::try_from(bytes.len()).is_ok_and(|length| number_matches(test, length))
 }
 
 /// Decodes up to the first byte that is not base64 into `decoded`; how many bytes that took.

@@ -9,6 +9,7 @@
 //! In a stream, a match counts only when it reaches into the fresh bytes: what lies in the old ones
 //! alone was reported before.
 
+use crate::detect::matcher::number_matches;
 use crate::detect::outcome::{Excerpt, Remark};
 use crate::detect::program::{
     Base64Test, CAPTURES, CaptureName, Chain, Chains, ContentTest, PcreTest, Test, Value,
@@ -24,6 +25,8 @@ pub(in crate::detect) struct Subject<'a> {
     pub(in crate::detect) bytes: &'a [u8],
     /// A match must reach beyond this index; `None`: any will do.
     pub(in crate::detect) fresh_from: Option<usize>,
+    /// Where `bytes` starts in the data that offsets, depths and sizes are said of.
+    pub(in crate::detect) origin: u64,
 }
 
 impl<'a> Subject<'a> {
@@ -32,6 +35,7 @@ impl<'a> Subject<'a> {
         Self {
             bytes,
             fresh_from: None,
+            origin: 0,
         }
     }
 }
@@ -87,6 +91,7 @@ pub(in crate::detect) fn chains_match(
 }
 
 fn all_match(chains: &Chains, subject: Subject<'_>, work: &mut Work) -> Option<usize> {
+    work.origin = subject.origin;
     let mut wanted = subject.fresh_from.filter(|_| chains.reads);
     let mut first = usize::MAX;
     for Chain { tests } in &chains.chains {
@@ -165,7 +170,11 @@ fn run(tests: &[Test], bytes: &[u8], cursor: Cursor, work: &mut Work) -> Step {
             let end = bytes::is_data_at(test, bytes, cursor.position, &work.variables);
             pass(end.map(|end| cursor.touching(end)), work)
         }
-        Test::Size(test) => pass(bytes::size_matches(*test, bytes).then_some(cursor), work),
+        Test::Size(test) => {
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let size = size.saturating_add(work.origin);
+            pass(number_matches(*test, size).then_some(cursor), work)
+        }
         Test::Data(test) => pass(data_matches(test, bytes, work).then_some(cursor), work),
         Test::Base64(test) => {
             let end = base64(test, bytes, cursor, work);
@@ -194,7 +203,9 @@ fn not_for_good(step: Step) -> Step {
 fn region(test: &ContentTest, length: usize, cursor: Cursor, work: &Work) -> (usize, usize) {
     let value = |value: Option<Value>| value.map(|value| resolve(value, &work.variables));
     let signed = |index: usize| i64::try_from(index).unwrap_or(i64::MAX);
-    let offset = value(test.offset).unwrap_or(0);
+    // Offset and depth are said of the whole, of which `origin` bytes are gone.
+    let origin = i64::try_from(work.origin).unwrap_or(i64::MAX);
+    let offset = value(test.offset).unwrap_or(0).saturating_sub(origin);
     let mut low = offset;
     let mut high = signed(length);
     if let Some(depth) = value(test.depth) {
@@ -379,8 +390,11 @@ fn base64(test: &Base64Test, bytes: &[u8], cursor: Cursor, work: &mut Work) -> O
     let subject = Subject {
         bytes: &decoded,
         fresh_from: None,
+        origin: 0,
     };
+    let origin = work.origin;
     let matched = !decoded.is_empty() && all_match(&test.then, subject, work).is_some();
+    work.origin = origin;
     work.decoded = decoded;
     (work.fresh_from, work.stale) = (fresh_from, stale);
     matched.then_some(start.saturating_add(used))

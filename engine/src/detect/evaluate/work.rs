@@ -29,6 +29,8 @@ pub(in crate::detect) struct Work {
     pub(super) variables: [u64; MAX_VARIABLES],
     /// A match must reach beyond this index.
     pub(super) fresh_from: Option<usize>,
+    /// Where the bytes at hand start in the data that offsets, depths and sizes are said of.
+    pub(super) origin: u64,
     /// A match was found that does not: where it starts.
     pub(super) stale: Option<usize>,
     /// Where the match that was found starts.
@@ -53,6 +55,7 @@ impl Work {
             remarks: Vec::with_capacity(REMARKS),
             variables: [0; MAX_VARIABLES],
             fresh_from: None,
+            origin: 0,
             stale: None,
             first: 0,
             decoded: Vec::with_capacity(BASE64_INPUT),

@@ -17,6 +17,9 @@ pub(in crate::detect) struct Chains {
     pub(in crate::detect) fast_pattern: Option<FastPattern>,
     /// Some test is bound to where the data begins.
     pub(in crate::detect) anchored: bool,
+    /// Some test cannot be asked unless the data is there from its beginning on; patterns with an offset
+    /// or a depth can, and sizes.
+    pub(in crate::detect) from_start: bool,
     /// A pattern says by offset or depth where it lies, so that it speaks of packets as well as of streams.
     pub(in crate::detect) placed: bool,
     /// Some test reads bytes; without one, the absence of bytes is all that is asked for.

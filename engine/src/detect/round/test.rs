@@ -77,6 +77,7 @@ impl Round<'_> {
             let subject = Subject {
                 bytes: view.bytes,
                 fresh_from: Some(view.fresh_from),
+                origin: view.window_offset,
             };
             if let Some(offset) = chains_match(chains, subject, self.work) {
                 return Some(HitSource::Stream { offset });
@@ -89,6 +90,7 @@ impl Round<'_> {
         let subject = Subject {
             bytes: payload,
             fresh_from: None,
+            origin: 0,
         };
         let offset = chains_match(chains, subject, self.work)?;
         Some(HitSource::Packet { offset })

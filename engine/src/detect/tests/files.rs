@@ -54,6 +54,36 @@ fn files_are_matched_by_name_kind_size_and_content() {
 }
 
 #[test]
+fn positions_in_a_long_body_are_counted_from_its_beginning() {
+    let mut lab = Lab::new(
+        r#"alert http any any -> any any (file.data; content:"MZ"; startswith; sid:1;)
+        alert http any any -> any any (file.data; content:"MZ"; depth:9000; offset:8100; sid:2;)
+        alert http any any -> any any (file.data; content:"MZ"; sid:3;)
+        alert http any any -> any any (file.data; bsize:8296; content:"MZ"; sid:4;)
+        alert http any any -> any any (file.data; bsize:<8000; content:"MZ"; sid:5;)
+        alert http any any -> any any (file.data; pcre:"/^MZ/"; sid:6;)
+        alert http any any -> any any (file.data; content:!"XX"; startswith; content:"MZ"; sid:7;)
+        alert http any any -> any any (file.data; to_md5; bsize:16; sid:8;)"#,
+    );
+    lab.send(ToServer, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 8296\r\n\r\n";
+    let first = [&head[..], &[b'A'; 4096]].concat();
+    let none: [u32; 0] = [];
+    assert_eq!(lab.send(ToClient, &first), none);
+    assert_eq!(lab.send(ToClient, &[b'A'; 4096]), none);
+    // The kept tail begins at 4096: were positions its own, the second would not fire, nor the fourth.
+    let last = [b"MZ", &[b'A'; 102][..]].concat();
+    assert_eq!(lab.send(ToClient, &last), [2, 3, 4]);
+    let mut lab =
+        Lab::new(r#"drop http any any -> any any (file.data; content:"MZ"; startswith; sid:1;)"#);
+    lab.send(ToServer, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 8300\r\n\r\n";
+    let first = [&head[..], &[b'A'; 4096], b"MZ", &[b'A'; 4094]].concat();
+    assert_eq!(lab.send(ToClient, &first), none);
+    assert_eq!(lab.send(ToClient, &[b'A'; 108]), none);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused() {
     for (options, reason) in [
         ("filemd5:nowhere;", "nowhere"),

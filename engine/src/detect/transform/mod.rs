@@ -111,6 +111,22 @@ impl Transform {
         })
     }
 
+    /// Whether what it gives depends on where its input begins.
+    pub(super) fn needs_start(&self) -> bool {
+        matches!(
+            self,
+            Self::DotPrefix
+                | Self::Domain
+                | Self::Tld
+                | Self::Md5
+                | Self::Sha1
+                | Self::Sha256
+                | Self::Xor(_)
+                | Self::Inflate(_)
+                | Self::FromBase64(_)
+        )
+    }
+
     /// Writes the transformed `input` to `out`, which is emptied first.
     pub(super) fn apply(&self, input: &[u8], out: &mut Vec<u8>, inflater: &mut Inflater) {
         out.clear();
