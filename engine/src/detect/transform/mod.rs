@@ -143,9 +143,10 @@ impl Transform {
             Self::StripWhitespace => out.extend(bytes.filter(|byte| !is_space(*byte))),
             Self::CompressWhitespace => {
                 for byte in bytes {
-                    let space = is_space(byte);
-                    if !(space && out.last().is_some_and(|last| is_space(*last))) {
+                    if !is_space(byte) {
                         out.push(byte);
+                    } else if out.last() != Some(&b' ') {
+                        out.push(b' ');
                     }
                 }
             }
@@ -242,6 +243,7 @@ mod tests {
         ("to_uppercase", None, b"Abc d", b"ABC D"),
         ("strip_whitespace", None, b" a\tb\r\nc ", b"abc"),
         ("compress_whitespace", None, b"a  b \t c", b"a b c"),
+        ("compress_whitespace", None, b"a\t\r\nb", b"a b"),
         ("url_decode", None, b"a%20b+c%2Fd%zz%4", b"a b c/d%zz%4"),
         (
             "to_md5",
