@@ -2,8 +2,9 @@
 #
 #   docker build -t weir .
 #   docker run -d --name weir --network host --cgroupns host --restart always \
-#     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --ulimit memlock=-1 \
-#     -v /opt/cni/bin:/opt/cni/bin -v /etc/cni/net.d:/etc/cni/net.d -v /run/weir:/run/weir -v /etc/weir:/etc/weir weir
+#     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_NICE --ulimit memlock=-1 \
+#     -v /opt/cni/bin:/opt/cni/bin -v /etc/cni/net.d:/etc/cni/net.d -v /run/weir:/run/weir -v /etc/weir:/etc/weir \
+#     -v /var/lib/weir:/var/lib/weir -v /var/log/weir:/var/log/weir weir
 #
 # scripts/prove-image builds and runs it without a registry.
 

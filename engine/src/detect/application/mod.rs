@@ -2,7 +2,8 @@
 //!
 //! A transaction is looked at whenever the direction of the packet at hand has moved on in it: buffers that
 //! have become readable are searched for fast patterns, and signatures that were found by them, or wait
-//! for what comes later in the same direction, are tested. A signature fires once for each transaction.
+//! for what comes later in the same direction, are tested. A signature fires once for each transaction, one on
+//! files for each further file.
 //!
 //! - [`Application`]: what a signature asks of a transaction, compiled ([`compile`]);
 //! - [`Groups`]: fast patterns by buffer;
