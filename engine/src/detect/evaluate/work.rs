@@ -1,5 +1,6 @@
 //! The bound on the work that one signature may cause on one buffer, and its scratch memory.
 
+use crate::detect::matcher::RegularError;
 use crate::detect::outcome::{REMARKS, Remark};
 use crate::detect::program::MAX_VARIABLES;
 use crate::detect::transform::{Inflater, Transform};
@@ -64,7 +65,8 @@ impl Work {
         }
     }
 
-    /// Applies transforms to `bytes`, one after the other, and hands the result to `then`.
+    /// Applies transforms to `bytes`, one after the other, and hands the result to `then`: not where an expression
+    /// gave up, which is counted.
     pub(in crate::detect) fn transformed(
         &mut self,
         transforms: &[Transform],
@@ -74,11 +76,15 @@ impl Work {
         let [mut from, mut to] = std::mem::take(&mut self.transformed);
         from.clear();
         from.extend_from_slice(bytes);
-        for transform in transforms {
-            transform.apply(&from, &mut to, &mut self.inflater);
+        let applied = transforms.iter().try_for_each(|transform| {
+            transform.apply(&from, &mut to, &mut self.inflater)?;
             std::mem::swap(&mut from, &mut to);
+            Ok::<_, RegularError>(())
+        });
+        match applied {
+            Ok(()) => then(&from, self),
+            Err(RegularError) => self.pcre_errors += 1,
         }
-        then(&from, self);
         self.transformed = [from, to];
     }
 

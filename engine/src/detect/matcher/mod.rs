@@ -13,4 +13,4 @@ pub(super) use address::AddressSet;
 pub(super) use intervals::Intervals;
 pub(super) use literal::Literal;
 pub(super) use number::{number_matches, parse_integer, parse_number_test, parse_sized_test};
-pub(super) use regular::{Regular, RegularFlags};
+pub(super) use regular::{Regular, RegularError, RegularFlags};

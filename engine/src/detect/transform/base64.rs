@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+/// Characters that are decoded at once: whole groups of four.
+const BLOCK: usize = 1024;
+
 /// Options of `from_base64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::detect) struct FromBase64 {
@@ -69,36 +72,66 @@ impl FromBase64 {
             .bytes
             .map_or(input, |bytes| &input[..bytes.min(input.len())]);
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-        let mut text: Vec<u8> = match self.mode {
-            Base64Mode::Rfc2045 => input.iter().copied().filter(|byte| known(*byte)).collect(),
-            Base64Mode::Rfc4648 => input
-                .iter()
-                .copied()
-                .take_while(|byte| known(*byte))
-                .collect(),
+        let characters = input.iter().copied();
+        match self.mode {
+            Base64Mode::Rfc2045 => decode(characters.filter(|byte| known(*byte)), out),
+            Base64Mode::Rfc4648 => decode(characters.take_while(|byte| known(*byte)), out),
             Base64Mode::Strict => {
                 let end = input
                     .iter()
                     .rposition(|byte| *byte != b'=')
                     .map_or(0, |at| at + 1);
-                if !input[..end].iter().all(|byte| known(*byte)) {
-                    return;
+                let text = &input[..end];
+                if text.iter().all(|byte| known(*byte)) {
+                    decode(text.iter().copied(), out);
                 }
-                input[..end].to_vec()
             }
-        };
-        // A single character at the end carries six bits: no byte.
-        if text.len() % 4 == 1 {
-            text.pop();
         }
-        let config = GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-            .with_decode_allow_trailing_bits(true);
-        if GeneralPurpose::new(&STANDARD, config)
-            .decode_vec(&text, out)
-            .is_err()
-        {
-            out.clear();
+    }
+}
+
+/// Decodes characters that are all of the alphabet.
+fn decode(characters: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
+    let mut block = [0; BLOCK];
+    let mut filled = 0;
+    for character in characters {
+        block[filled] = character;
+        filled += 1;
+        if filled == BLOCK {
+            decode_block(&block, out);
+            filled = 0;
+        }
+    }
+    // A single character at the end carries six bits: no byte.
+    if filled % 4 == 1 {
+        filled -= 1;
+    }
+    decode_block(&block[..filled], out);
+}
+
+fn decode_block(text: &[u8], out: &mut Vec<u8>) {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let mut bytes = [0; BLOCK];
+    if let Ok(length) = GeneralPurpose::new(&STANDARD, config).decode_slice(text, &mut bytes) {
+        out.extend_from_slice(&bytes[..length]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_longer_than_a_block_are_decoded_whole() {
+        let options = read(None).unwrap();
+        for length in [BLOCK / 4 * 3 - 1, BLOCK / 4 * 3, BLOCK / 4 * 3 + 1, 5000] {
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let text = ::base64::engine::general_purpose::STANDARD.encode(&bytes);
+            let mut out = Vec::new();
+            options.apply(text.as_bytes(), &mut out);
+            assert_eq!(out, bytes);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::detect::Limits;
-use crate::detect::matcher::{Regular, RegularFlags};
+use crate::detect::matcher::{Regular, RegularError, RegularFlags};
 
 /// An expression and its text, which it is told apart by.
 #[derive(Clone, Debug)]
@@ -29,15 +29,14 @@ impl Capture {
     }
 
     /// What the group captures; all of it where the expression does not match.
-    pub(super) fn of<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+    pub(super) fn of<'a>(&self, input: &'a [u8]) -> Result<&'a [u8], RegularError> {
         let mut found = input;
-        // An expression that gives up has not matched.
-        let _ = self.regular.captures_at(input, 0, |group, bytes| {
+        self.regular.captures_at(input, 0, |group, bytes| {
             if group == 1 {
                 found = bytes;
             }
-        });
-        found
+        })?;
+        Ok(found)
     }
 }
 

@@ -11,6 +11,8 @@ use sha2::Sha256;
 
 use weir_policies::rule::ast::Written;
 
+use super::matcher::RegularError;
+
 use base64::FromBase64;
 use capture::Capture;
 pub(super) use inflate::Inflater;
@@ -127,8 +129,13 @@ impl Transform {
         )
     }
 
-    /// Writes the transformed `input` to `out`, which is emptied first.
-    pub(super) fn apply(&self, input: &[u8], out: &mut Vec<u8>, inflater: &mut Inflater) {
+    /// Writes the transformed `input` to `out`, which is emptied first. Fails where an expression gave up.
+    pub(super) fn apply(
+        &self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        inflater: &mut Inflater,
+    ) -> Result<(), RegularError> {
         out.clear();
         let bytes = input.iter().copied();
         match self {
@@ -155,7 +162,7 @@ impl Transform {
             Self::Sha1 => out.extend_from_slice(&Sha1::digest(input)),
             Self::Sha256 => out.extend_from_slice(&Sha256::digest(input)),
             Self::Xor(xor) => xor.apply(input, out),
-            Self::Capture(capture) => out.extend_from_slice(capture.of(input)),
+            Self::Capture(capture) => out.extend_from_slice(capture.of(input)?),
             Self::Inflate(inflate) => inflate.apply(input, out, inflater),
             Self::HeaderLowercase => header_lowercase(input, out),
             Self::StripPseudoHeaders => {
@@ -168,6 +175,7 @@ impl Transform {
             Self::FromBase64(options) => options.apply(input, out),
         }
         out.truncate(OUTPUT);
+        Ok(())
     }
 }
 
@@ -333,7 +341,9 @@ mod tests {
             };
             let mut out = b"left over".to_vec();
             let transform = Transform::read(&written).unwrap();
-            transform.apply(input, &mut out, &mut Inflater::default());
+            transform
+                .apply(input, &mut out, &mut Inflater::default())
+                .unwrap();
             assert_eq!(out, expected, "{keyword} {value:?}");
         }
     }
