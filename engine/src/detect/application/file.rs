@@ -249,21 +249,34 @@ impl Application {
         !self.files.is_empty() || buffers.any(|id| PROPERTIES.contains(&id.spec().keyword))
     }
 
-    /// Whether one of the files matches that it has not fired for yet.
+    /// Whether one of the files matches that it is not through with yet.
     pub(in crate::detect) fn matches_further(
         &self,
         (protocol, transaction): (ProtocolId, &dyn Transaction),
-        fired_for: [u8; 2],
+        fired_for: [u64; 2],
         work: &mut Work,
     ) -> bool {
-        [ToServer, ToClient].into_iter().any(|direction| {
+        FlowDirection::BOTH.into_iter().any(|direction| {
             let half = direction.index();
-            let bits = self.matching((protocol, transaction), direction, work);
-            let known = u32::from(fired_for[half]);
-            let further = bits.checked_shr(known).unwrap_or(0);
-            let files = u32::from(count_files(transaction, direction));
-            self.directions[half] && further != 0 && files > known
+            let matching = self.matching((protocol, transaction), direction, work);
+            let there = bits(files(transaction, direction).map(|_| true));
+            self.directions[half] && matching & there & !fired_for[half] != 0
         })
+    }
+
+    /// The files of a direction that it is through with, now that it has fired: all but those that may still come to
+    /// match. And whether there are such.
+    pub(in crate::detect) fn through_with(
+        &self,
+        (protocol, transaction): (ProtocolId, &dyn Transaction),
+        direction: FlowDirection,
+        work: &mut Work,
+    ) -> (u64, bool) {
+        let matching = self.matching((protocol, transaction), direction, work);
+        let open = bits(files(transaction, direction).map(|file| file.state() == FileState::Open));
+        let there = bits(files(transaction, direction).map(|_| true));
+        let undecided = there & open & !matching;
+        (there & !undecided, undecided != 0)
     }
 
     /// What must be known of files for it.

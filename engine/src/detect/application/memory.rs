@@ -30,8 +30,8 @@ pub(in crate::detect) struct Memory {
     pub(super) events: [usize; 2],
     waiting: [Vec<SignatureId>; 2],
     fired: Vec<SignatureId>,
-    /// Signatures on files that have fired, and for how many of the files of each direction.
-    fired_files: Vec<(SignatureId, [u8; 2])>,
+    /// Signatures on files that have fired, and the files of each direction that they are through with: bits by index.
+    fired_files: Vec<(SignatureId, [u64; 2])>,
     /// Files that each direction had when it was inspected last.
     pub(super) files: [u8; 2],
     /// Files to be stored: bits by index, of each direction.
@@ -146,17 +146,19 @@ impl Memory {
         self.fired.contains(&signature)
     }
 
-    /// How many files of each direction a signature has fired for; `None`: it has not.
-    pub(in crate::detect) fn fired_for(&self, signature: SignatureId) -> Option<[u8; 2]> {
+    /// Files of each direction that a signature which has fired is through with, bits by index; `None`: it has not.
+    pub(in crate::detect) fn fired_for(&self, signature: SignatureId) -> Option<[u64; 2]> {
         let known = self.fired_files.iter().find(|(id, _)| *id == signature);
         known.map(|(_, files)| *files)
     }
 
-    /// Remembers for how many files of each direction it has. More than a transaction remembers fire once.
-    pub(in crate::detect) fn fire_for(&mut self, signature: SignatureId, files: [u8; 2]) {
+    /// Remembers which files of each direction it is through with. More than a transaction remembers fire once.
+    pub(in crate::detect) fn fire_for(&mut self, signature: SignatureId, files: [u64; 2]) {
         let mut known = self.fired_files.iter_mut();
-        if let Some(known) = known.find(|(id, _)| *id == signature) {
-            known.1 = files;
+        if let Some((_, known)) = known.find(|(id, _)| *id == signature) {
+            for (known, files) in known.iter_mut().zip(files) {
+                *known |= files;
+            }
         } else if self.fired_files.len() < FIRED {
             self.fired_files.push((signature, files));
         }

@@ -28,7 +28,7 @@ use crate::event::FlowDirection;
 
 pub(super) use compile::{ApplicationDraft, OLDER_NAMES, VARIANTS, protocols_named, transports};
 use file::FileCondition;
-pub(super) use file::{DigestLists, KEYWORDS as FILE_KEYWORDS, count_files};
+pub(super) use file::{DigestLists, KEYWORDS as FILE_KEYWORDS};
 pub(super) use group::Groups;
 pub(super) use legacy::{legacy_content, legacy_keywords};
 pub(super) use memory::Memories;

@@ -206,8 +206,15 @@ impl Round<'_> {
         match answer {
             Answer::Now => {
                 if application.speaks_of_files() {
-                    let count = |direction| application::count_files(transaction, direction);
-                    memory.fire_for(id, FlowDirection::BOTH.map(count));
+                    let at = (protocol, transaction);
+                    let through = FlowDirection::BOTH
+                        .map(|side| application.through_with(at, side, self.work));
+                    memory.fire_for(id, through.map(|(files, _)| files));
+                    for side in FlowDirection::BOTH {
+                        if through[side.index()].1 {
+                            memory.wait(side.index(), id);
+                        }
+                    }
                 }
                 memory.fire(id);
                 if application.silences {

@@ -84,6 +84,27 @@ fn positions_in_a_long_body_are_counted_from_its_beginning() {
 }
 
 #[test]
+fn a_file_that_was_undecided_when_another_fired_fires_later() {
+    let rules = "alert http any any -> any any (filesize:5; sid:1;)
+        alert http any any -> any any (filesize:5; http.method; content:\"POST\"; sid:2;)";
+    let mut lab = Lab::new(rules);
+    let part = "--B\r\nContent-Disposition: form-data; name=f; filename=";
+    let body = [
+        format!("{part}a\r\n\r\nfirst\r\n{part}b\r\n\r\nse"),
+        "con\r\n--B--\r\n".to_owned(),
+    ];
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: {}\r\n\r\n",
+        body.concat().len()
+    );
+    let [opening, rest] = body;
+    assert_eq!(lab.send(ToServer, (head + &opening).as_bytes()), [1, 2]);
+    assert_eq!(lab.send(ToServer, rest.as_bytes()), [1, 2]);
+    let none: [u32; 0] = [];
+    assert_eq!(lab.send(ToClient, RESPONSE), none);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused() {
     for (options, reason) in [
         ("filemd5:nowhere;", "nowhere"),
