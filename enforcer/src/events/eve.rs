@@ -13,11 +13,11 @@ use weir_engine::frame::{AttachmentId, FrameMeta, Timestamp, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
-    self as record, AlertBody, AlertRecord, AnomalyRecord, Base64, Captured, Contexts, DropBody,
-    DropRecord, ExceptionBody, FlowBody, FlowRecord, Header, Metadata, Printable, Roles, TcpBody,
-    TransactionHead, VerdictBody,
+    self as record, AlertBody, AlertRecord, AnomalyRecord, DropBody, DropRecord, ExceptionBody,
+    FlowBody, FlowRecord, Header, Roles, TcpBody, TransactionHead, VerdictBody,
 };
 use super::eve_time::EveTime;
+use super::eve_value::{Base64, Captured, Contexts, Metadata, Printable};
 use super::json_fields;
 use super::pods::{PodIdentity, Pods};
 use crate::settings::{Eve, EveTarget, EventType};

@@ -14,6 +14,7 @@
 pub mod eve;
 mod eve_record;
 mod eve_time;
+mod eve_value;
 pub mod file_store;
 mod json_fields;
 pub mod pods;

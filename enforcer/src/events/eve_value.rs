@@ -1,0 +1,140 @@
+//! Values inside EVE records that are made by hand: what signatures say of themselves and have met, and bytes.
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+use weir_engine::detect::{CaptureKind, Remark};
+
+/// A signature's metadata: each key once, with the list of its values.
+pub(super) struct Metadata<'a>(pub(super) &'a [(String, String)]);
+
+impl Metadata<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (index, (key, _)) in self.0.iter().enumerate() {
+            let earlier = self.0.iter().take(index);
+            if earlier.into_iter().all(|(k, _)| k != key) {
+                map.serialize_entry(key, &Values(self.0, key))?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What data sets know of the values that were found in them.
+pub(super) struct Contexts<'a>(pub(super) &'a [Remark]);
+
+impl Contexts<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.each().next().is_none()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0.iter().filter_map(|remark| match remark {
+            Remark::Context { key, json } => Some((&**key, serde_json::from_str(json).ok()?)),
+            Remark::Captured { .. } => None,
+        })
+    }
+}
+
+impl Serialize for Contexts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.each())
+    }
+}
+
+/// What expressions captured, by what it is a variable of.
+pub(super) struct Captured<'a>(pub(super) &'a [Remark]);
+
+impl<'a> Captured<'a> {
+    /// `None`: nothing was.
+    pub(super) fn of(remarks: &'a [Remark]) -> Option<Self> {
+        let captured = |remark: &Remark| matches!(remark, Remark::Captured { .. });
+        remarks.iter().any(captured).then_some(Self(remarks))
+    }
+}
+
+impl Serialize for Captured<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kinds = [
+            ("pktvars", CaptureKind::Packet),
+            ("flowvars", CaptureKind::Flow),
+            ("alertvars", CaptureKind::Alert),
+        ];
+        let all = kinds.map(|(name, kind)| (name, Variables(self.0, kind)));
+        let some = all
+            .iter()
+            .filter(|(_, variables)| variables.each().next().is_some());
+        serializer.collect_map(some.map(|(name, variables)| (name, variables)))
+    }
+}
+
+/// One object for each variable of a kind.
+struct Variables<'a>(&'a [Remark], CaptureKind);
+
+impl Variables<'_> {
+    fn each(&self) -> impl Iterator<Item = (Printable<'_>, Printable<'_>)> {
+        self.0.iter().filter_map(|remark| match remark {
+            Remark::Captured { kind, name, value } if *kind == self.1 => {
+                Some((Printable(name.bytes()), Printable(value.bytes())))
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Serialize for Variables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct One<'a>(Printable<'a>, Printable<'a>);
+        impl Serialize for One<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([(&self.0, &self.1)])
+            }
+        }
+        serializer.collect_seq(self.each().map(|(name, value)| One(name, value)))
+    }
+}
+
+struct Values<'a>(&'a [(String, String)], &'a str);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.0.iter().filter(|(key, _)| key == self.1);
+        serializer.collect_seq(values.map(|(_, value)| value))
+    }
+}
+
+/// Bytes in base64.
+pub(super) struct Base64<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let engine = &base64::engine::general_purpose::STANDARD;
+        serializer.collect_str(&base64::display::Base64Display::new(self.0, engine))
+    }
+}
+
+/// Bytes, `.` for what is neither printable ASCII nor a line end.
+pub(super) struct Printable<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Printable<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        for &byte in self.0 {
+            let keep = byte.is_ascii_graphic() || matches!(byte, b' ' | b'\r' | b'\n');
+            f.write_char(if keep { char::from(byte) } else { '.' })?;
+        }
+        Ok(())
+    }
+}
