@@ -21,6 +21,7 @@ pub mod detect;
 pub mod event;
 pub mod flow;
 pub mod frame;
+mod hex;
 pub mod packet;
 pub mod pipeline;
 pub mod stream;

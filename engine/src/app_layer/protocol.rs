@@ -142,6 +142,18 @@ pub struct StateSpec {
     pub progress: Progress,
 }
 
+impl StateSpec {
+    /// A step from its parts.
+    #[must_use]
+    pub const fn new(name: &'static str, direction: FlowDirection, progress: Progress) -> Self {
+        Self {
+            name,
+            direction,
+            progress,
+        }
+    }
+}
+
 /// How the bytes of a buffer come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BufferShape {

@@ -135,11 +135,7 @@ pub fn state(protocol: ProtocolId, name: &str) -> Option<StateSpec> {
         } else {
             0
         };
-        Some(StateSpec {
-            name,
-            direction,
-            progress,
-        })
+        Some(StateSpec::new(name, direction, progress))
     };
     declared.copied().or_else(generic)
 }

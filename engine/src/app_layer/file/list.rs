@@ -1,6 +1,7 @@
 //! Lists of digests, as rules name them.
 
 use super::Algorithm;
+use crate::hex;
 
 /// Digests in one sorted array, of which each takes its own length and no more.
 #[derive(Debug)]
@@ -83,14 +84,7 @@ fn digest(text: &[u8], length: usize) -> Option<Vec<u8>> {
     if rest.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
         return None;
     }
-    let hex = |byte: u8| char::from(byte).to_digit(16);
-    digits
-        .chunks_exact(2)
-        .map(|pair| match *pair {
-            [high, low] => u8::try_from(hex(high)? << 4 | hex(low)?).ok(),
-            _ => None,
-        })
-        .collect()
+    hex::bytes(digits)
 }
 
 #[cfg(test)]

@@ -74,24 +74,16 @@ const TRAILERS: Progress = 4;
 /// The message is over.
 const COMPLETE: Progress = 5;
 
-const fn state(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
-    StateSpec {
-        name,
-        direction,
-        progress,
-    }
-}
-
 /// Steps by the names of rule hooks.
 const STATES: &[StateSpec] = &[
-    state("request_line", ToServer, LINE),
-    state("request_headers", ToServer, HEADERS),
-    state("request_body", ToServer, BODY),
-    state("request_trailer", ToServer, TRAILERS),
-    state("response_line", ToClient, LINE),
-    state("response_headers", ToClient, HEADERS),
-    state("response_body", ToClient, BODY),
-    state("response_trailer", ToClient, TRAILERS),
+    StateSpec::new("request_line", ToServer, LINE),
+    StateSpec::new("request_headers", ToServer, HEADERS),
+    StateSpec::new("request_body", ToServer, BODY),
+    StateSpec::new("request_trailer", ToServer, TRAILERS),
+    StateSpec::new("response_line", ToClient, LINE),
+    StateSpec::new("response_headers", ToClient, HEADERS),
+    StateSpec::new("response_body", ToClient, BODY),
+    StateSpec::new("response_trailer", ToClient, TRAILERS),
 ];
 
 /// Protocols whose requests look like these.

@@ -91,24 +91,16 @@ const PARTS: [Part; 8] = [
     Part::HasshString,
 ];
 
-const fn step(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
-    StateSpec {
-        name,
-        direction,
-        progress,
-    }
-}
-
 /// Steps, by the names of Suricata 8.0.
 const STEPS: &[StateSpec] = &[
-    step("request_in_progress", ToServer, 0),
-    step("request_banner_wait_eol", ToServer, BANNER_BEGUN),
-    step("request_banner_done", ToServer, BANNER_DONE),
-    step("request_finished", ToServer, FINISHED),
-    step("response_in_progress", ToClient, 0),
-    step("response_banner_wait_eol", ToClient, BANNER_BEGUN),
-    step("response_banner_done", ToClient, BANNER_DONE),
-    step("response_finished", ToClient, FINISHED),
+    StateSpec::new("request_in_progress", ToServer, 0),
+    StateSpec::new("request_banner_wait_eol", ToServer, BANNER_BEGUN),
+    StateSpec::new("request_banner_done", ToServer, BANNER_DONE),
+    StateSpec::new("request_finished", ToServer, FINISHED),
+    StateSpec::new("response_in_progress", ToClient, 0),
+    StateSpec::new("response_banner_wait_eol", ToClient, BANNER_BEGUN),
+    StateSpec::new("response_banner_done", ToClient, BANNER_DONE),
+    StateSpec::new("response_finished", ToClient, FINISHED),
 ];
 
 impl Protocol for Ssh {

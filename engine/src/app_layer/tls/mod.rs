@@ -280,34 +280,26 @@ const NUMBERS: &[NumberSpec] = &[
     number("tls.cert_chain_len", Some(ToClient), (CERTIFICATES, &[])),
 ];
 
-const fn step(name: &'static str, direction: FlowDirection, progress: Progress) -> StateSpec {
-    StateSpec {
-        name,
-        direction,
-        progress,
-    }
-}
-
 /// Steps, by the names of Suricata 8.0 and by those that later releases give them.
 const STEPS: &[StateSpec] = &[
-    step("client_in_progress", ToServer, 0),
-    step("client_started", ToServer, 0),
-    step("client_hello_done", ToServer, HELLO),
-    step("client_hello", ToServer, HELLO),
-    step("client_cert_done", ToServer, CERTIFICATES),
-    step("client_cert", ToServer, CERTIFICATES),
-    step("client_handshake_done", ToServer, ENCRYPTED),
-    step("client_data", ToServer, ENCRYPTED),
-    step("client_finished", ToServer, ENCRYPTED),
-    step("server_in_progress", ToClient, 0),
-    step("server_started", ToClient, 0),
-    step("server_hello", ToClient, HELLO),
-    step("server_cert_done", ToClient, CERTIFICATES),
-    step("server_cert", ToClient, CERTIFICATES),
-    step("server_hello_done", ToClient, CERTIFICATES),
-    step("server_handshake_done", ToClient, ENCRYPTED),
-    step("server_data", ToClient, ENCRYPTED),
-    step("server_finished", ToClient, ENCRYPTED),
+    StateSpec::new("client_in_progress", ToServer, 0),
+    StateSpec::new("client_started", ToServer, 0),
+    StateSpec::new("client_hello_done", ToServer, HELLO),
+    StateSpec::new("client_hello", ToServer, HELLO),
+    StateSpec::new("client_cert_done", ToServer, CERTIFICATES),
+    StateSpec::new("client_cert", ToServer, CERTIFICATES),
+    StateSpec::new("client_handshake_done", ToServer, ENCRYPTED),
+    StateSpec::new("client_data", ToServer, ENCRYPTED),
+    StateSpec::new("client_finished", ToServer, ENCRYPTED),
+    StateSpec::new("server_in_progress", ToClient, 0),
+    StateSpec::new("server_started", ToClient, 0),
+    StateSpec::new("server_hello", ToClient, HELLO),
+    StateSpec::new("server_cert_done", ToClient, CERTIFICATES),
+    StateSpec::new("server_cert", ToClient, CERTIFICATES),
+    StateSpec::new("server_hello_done", ToClient, CERTIFICATES),
+    StateSpec::new("server_handshake_done", ToClient, ENCRYPTED),
+    StateSpec::new("server_data", ToClient, ENCRYPTED),
+    StateSpec::new("server_finished", ToClient, ENCRYPTED),
 ];
 
 impl Protocol for Tls {

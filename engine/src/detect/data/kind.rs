@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::hex;
+
 /// Type of a set's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataKind {
@@ -133,15 +135,7 @@ fn address(text: &str) -> Option<Box<[u8]>> {
 }
 
 fn hexadecimal(text: &str, length: usize) -> Option<Box<[u8]>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let bytes: Option<Box<[u8]>> = text
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
-            _ => None,
-        })
-        .collect();
+    let bytes: Option<Box<[u8]>> = hex::bytes(text.as_bytes());
     bytes.filter(|bytes| bytes.len() == length)
 }
 

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use weir_policies::rule::ast::Written;
 
 use super::matcher::RegularError;
+use crate::hex;
 
 use base64::FromBase64;
 use capture::Capture;
@@ -193,19 +194,13 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
-}
-
 fn url_decode(input: &[u8], out: &mut Vec<u8>) {
     let mut rest = input;
     while let [first, behind @ ..] = rest {
         rest = behind;
         match (first, behind) {
             (b'+', _) => out.push(b' '),
-            (b'%', [high, low, behind @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
+            (b'%', [high, low, behind @ ..]) => match (hex::digit(*high), hex::digit(*low)) {
                 (Some(high), Some(low)) => {
                     out.push(high << 4 | low);
                     rest = behind;

@@ -1,6 +1,6 @@
 //! `xor`: with a key that the rule has, or that the buffer itself holds.
 
-use super::hex_digit;
+use crate::hex;
 
 /// Bytes of a key that a buffer holds, at most.
 const EXTRACTED: usize = 255;
@@ -58,14 +58,9 @@ pub(super) fn read(value: &str) -> Result<Xor, String> {
 }
 
 fn hex_key(text: &str) -> Result<Box<[u8]>, String> {
-    let digits: Option<Vec<u8>> = text.bytes().map(hex_digit).collect();
-    let digits = digits.filter(|digits| !digits.is_empty() && digits.len() % 2 == 0);
-    let digits = digits
-        .ok_or_else(|| format!("the key `{text}` is not an even number of hexadecimal digits"))?;
-    Ok(digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect())
+    hex::bytes::<Box<[u8]>>(text.as_bytes())
+        .filter(|key| !key.is_empty())
+        .ok_or_else(|| format!("the key `{text}` is not an even number of hexadecimal digits"))
 }
 
 impl Xor {
