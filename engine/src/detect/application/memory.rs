@@ -29,7 +29,8 @@ pub(in crate::detect) struct Memory {
     /// Anomalies it had then.
     pub(super) events: [usize; 2],
     waiting: [Vec<SignatureId>; 2],
-    fired: Vec<SignatureId>,
+    /// Signatures that have fired, and how far each direction had come.
+    fired: Vec<(SignatureId, [Progress; 2])>,
     /// Signatures on files that have fired, and the files of each direction that they are through with: bits by index.
     fired_files: Vec<(SignatureId, [u64; 2])>,
     /// Files that each direction had when it was inspected last.
@@ -141,9 +142,10 @@ impl Memory {
         }
     }
 
-    /// Whether a signature has fired on this transaction.
-    pub(in crate::detect) fn has_fired(&self, signature: SignatureId) -> bool {
-        self.fired.contains(&signature)
+    /// How far each direction had come when a signature fired last on this transaction; `None`: it has not.
+    pub(in crate::detect) fn fired_at(&self, signature: SignatureId) -> Option<[Progress; 2]> {
+        let known = self.fired.iter().find(|(id, _)| *id == signature);
+        known.map(|(_, progress)| *progress)
     }
 
     /// Files of each direction that a signature which has fired is through with, bits by index; `None`: it has not.
@@ -164,10 +166,14 @@ impl Memory {
         }
     }
 
-    /// Remembers that it has. More than a transaction remembers may fire again.
-    pub(in crate::detect) fn fire(&mut self, signature: SignatureId) {
-        if self.fired.len() < FIRED {
-            self.fired.push(signature);
+    /// Remembers that it has, and how far each direction has come. More than a transaction remembers may fire
+    /// again.
+    pub(in crate::detect) fn fire(&mut self, signature: SignatureId, progress: [Progress; 2]) {
+        let mut known = self.fired.iter_mut();
+        if let Some((_, last)) = known.find(|(id, _)| *id == signature) {
+            *last = progress;
+        } else if self.fired.len() < FIRED {
+            self.fired.push((signature, progress));
         }
     }
 }
@@ -179,13 +185,13 @@ mod tests {
     #[test]
     fn each_transaction_has_its_own_memory_until_it_is_retired() {
         let mut memories = Memories::default();
-        memories.of(0).fire(SignatureId(7));
-        memories.of(2).fire(SignatureId(8));
-        assert!(memories.of(0).has_fired(SignatureId(7)));
-        assert!(!memories.of(1).has_fired(SignatureId(7)));
+        memories.of(0).fire(SignatureId(7), [1, 0]);
+        memories.of(2).fire(SignatureId(8), [0, 0]);
+        assert_eq!(memories.of(0).fired_at(SignatureId(7)), Some([1, 0]));
+        assert_eq!(memories.of(1).fired_at(SignatureId(7)), None);
         memories.retire(2);
-        assert!(!memories.of(0).has_fired(SignatureId(7)));
-        assert!(memories.of(2).has_fired(SignatureId(8)));
+        assert_eq!(memories.of(0).fired_at(SignatureId(7)), None);
+        assert_eq!(memories.of(2).fired_at(SignatureId(8)), Some([0, 0]));
     }
 
     #[test]

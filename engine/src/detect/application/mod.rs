@@ -56,6 +56,18 @@ pub(super) struct Application {
     pub(super) silences: bool,
 }
 
+impl Application {
+    /// Asks about nothing but the state of a transaction (`app-layer-state`): then each state that it comes to
+    /// is asked about anew.
+    pub(super) fn asks_states_only(&self) -> bool {
+        self.states.iter().any(|state| state.asked)
+            && self.buffers.is_empty()
+            && self.numbers.is_empty()
+            && self.events.is_empty()
+            && self.files.is_empty()
+    }
+}
+
 /// Tests on one buffer.
 #[derive(Debug)]
 pub(super) struct BufferCondition {

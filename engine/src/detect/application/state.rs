@@ -9,6 +9,7 @@ use crate::event::FlowDirection;
 pub(super) struct NamedState {
     name: String,
     order: Order,
+    asked: bool,
 }
 
 /// How a direction's progress is compared with a state.
@@ -29,6 +30,8 @@ pub(super) struct StateCondition {
     pub(super) direction: FlowDirection,
     progress: Progress,
     order: Order,
+    /// It is the state of `app-layer-state`, not a hook.
+    pub(super) asked: bool,
 }
 
 impl NamedState {
@@ -37,6 +40,7 @@ impl NamedState {
         Self {
             name: name.to_owned(),
             order: Order::Reached,
+            asked: false,
         }
     }
 
@@ -54,6 +58,7 @@ impl NamedState {
         Ok(Self {
             name: name.to_owned(),
             order,
+            asked: true,
         })
     }
 
@@ -76,6 +81,7 @@ impl NamedState {
             direction: spec.direction,
             progress: spec.progress,
             order: self.order,
+            asked: self.asked,
         })
     }
 }

@@ -63,6 +63,13 @@ impl Program {
         let mut tests = self.packet.iter();
         tests.all(|test| test.asks_protocol_of(directions))
     }
+
+    /// Whether it speaks of a packet alone: of neither the stream nor what is carried in it.
+    pub(in crate::detect) fn is_of_packet_alone(&self) -> bool {
+        self.application.is_none()
+            && matches!(self.scan, Scan::Nothing | Scan::Packet)
+            && !matches!(self.kind, Kind::Protocol | Kind::Recognition)
+    }
 }
 
 /// When a signature is looked at, and how far its action reaches.

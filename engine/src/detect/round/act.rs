@@ -139,6 +139,16 @@ impl Round<'_> {
         self.scope(on_flow)
     }
 
+    /// Whether a match that ended the round lets signatures on the packet alone be tested all the same. Where
+    /// nothing is in line, a stream is documented to be read when it is acknowledged: the packet that brought
+    /// what passes the flow was inspected before, and only what follows is passed.
+    pub(super) fn is_passed_later(&self, program: &Program, source: HitSource) -> bool {
+        let tcp = matches!(self.inspection.packet.transport, Transport::Tcp(_));
+        tcp && self.inspection.meta.mode == Mode::Detect
+            && matches!(source, HitSource::Transaction { .. })
+            && matches!(program.action, Action::Pass)
+    }
+
     fn established(&self) -> bool {
         self.inspection.flow.is_some_and(|flow| flow.established)
     }

@@ -57,10 +57,14 @@ impl Round<'_> {
         self.candidates.sort();
         self.collect_transactions(rules);
         let mut position = Position::default();
+        let mut passed = false;
         while let Some((id, target)) = self.next(&mut position) {
             let Some(program) = rules.program(id) else {
                 continue;
             };
+            if passed && !program.is_of_packet_alone() {
+                continue;
+            }
             self.counters.evaluated += 1;
             self.work.take_remarks();
             let source = match target {
@@ -74,9 +78,10 @@ impl Round<'_> {
             if !over && let Some(source) = self.test_packet_too(program, (target, source)) {
                 over = self.fire((rules, program), (id, source), &mut tally);
             }
-            if over {
+            if over && !self.is_passed_later(program, source) {
                 break;
             }
+            passed |= over;
         }
         self.remember(rules, *tally.effect);
     }

@@ -2,7 +2,7 @@
 
 use super::{Round, Target};
 
-use crate::app_layer::{ProtocolId, Recognition, Transaction};
+use crate::app_layer::{Progress, ProtocolId, Recognition, Transaction};
 use crate::detect::application::{self, Answer, Application};
 use crate::detect::buffers::Buffers;
 use crate::detect::candidates::Found;
@@ -158,9 +158,12 @@ impl Round<'_> {
             .as_deref_mut()?
             .transactions
             .of(transaction.id());
-        let fired = memory.has_fired(id);
         let fired_for = memory.fired_for(id);
-        if fired && fired_for.is_none() || !header_matches(program, self.inspection) {
+        let over = memory.fired_at(id).is_some_and(|progress| {
+            let again = application.asks_states_only() && progress != progress_of(transaction);
+            fired_for.is_none() && !again
+        });
+        if over || !header_matches(program, self.inspection) {
             return None;
         }
         let at = (protocol, transaction);
@@ -181,8 +184,8 @@ impl Round<'_> {
         (answer == Answer::Now).then_some(HitSource::Transaction { index })
     }
 
-    /// What a transaction said to a signature: it fires once for each transaction, or for each further file
-    /// that it speaks of, and waits for what may still come.
+    /// What a transaction said to a signature: it fires once for each transaction, for each further file that it
+    /// speaks of, or for each state that it asks about; and waits for what may still come.
     fn remember_answer(
         &mut self,
         id: SignatureId,
@@ -216,7 +219,7 @@ impl Round<'_> {
                         }
                     }
                 }
-                memory.fire(id);
+                memory.fire(id, progress_of(transaction));
                 if application.silences {
                     memory.silence();
                 }
@@ -229,4 +232,9 @@ impl Round<'_> {
             Answer::Never => {}
         }
     }
+}
+
+/// How far both directions of a transaction have come.
+fn progress_of(transaction: &dyn Transaction) -> [Progress; 2] {
+    FlowDirection::BOTH.map(|direction| transaction.progress(direction))
 }

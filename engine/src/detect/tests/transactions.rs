@@ -3,6 +3,7 @@
 use super::lab::{Lab, compile};
 use crate::detect::{Effect, Scope};
 use crate::event::FlowDirection::{ToClient, ToServer};
+use crate::frame::Mode;
 
 /// A question for `name`, whose labels are given.
 pub(super) fn question(labels: &[&str]) -> Vec<u8> {
@@ -272,6 +273,33 @@ fn a_hook_is_reached_with_its_message_whatever_the_cut() {
     assert_eq!(lab.send(ToServer, &client_hello("good.example")), [1]);
     let unknown = compile("alert tls:request_line any any -> any any (sid:1;)");
     assert!(unknown.refused[0].reason.contains("request_line"));
+}
+
+#[test]
+fn a_rule_on_states_alone_is_asked_again_in_each_state() {
+    let text = "alert tls any any -> any any (app-layer-state:client_hello_done; sid:1;)
+        alert tls:client_hello_done any any -> any any (sid:2;)
+        alert tls any any -> any any (app-layer-state:client_hello_done; tls.sni; content:\"a\"; sid:3;)";
+    let mut lab = Lab::new(text);
+    assert_eq!(lab.send(ToServer, &client_hello("a.example")), [1, 2, 3]);
+    assert_eq!(lab.send(ToServer, b"\x14\x03\x03"), [] as [u32; 0]);
+    assert_eq!(lab.send(ToServer, b"\0\x01\x01"), [1]);
+}
+
+#[test]
+fn in_detect_mode_a_pass_on_a_transaction_comes_behind_what_speaks_of_its_packet() {
+    let text = "pass tls any any -> any any (tls.sni; content:\"a\"; sid:1;)
+        alert tls any any -> any any (sid:2;)
+        alert tcp any any -> any any (dsize:>1; sid:3;)
+        alert tcp any any -> any any (content:\"a.example\"; sid:4;)";
+    let hello = client_hello("a.example");
+    for (mode, expected) in [(Mode::Prevent, &[][..]), (Mode::Detect, &[3])] {
+        let mut lab = Lab::new(text);
+        lab.mode = mode;
+        assert_eq!(lab.send(ToServer, &hello), expected);
+        assert_eq!(lab.effect, Effect::Pass { scope: Scope::Flow });
+        assert!(lab.send(ToServer, b"more").is_empty());
+    }
 }
 
 #[test]
