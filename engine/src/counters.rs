@@ -300,7 +300,7 @@ macro_rules! detect_counters {
 
 detect_counters! {
     packets evaluated matched alerts_suppressed match_steps_exceeded pcre_errors
-    flow_variables_full thresholds_evicted host_bits_evicted data_full
+    flow_variables_full thresholds_evicted host_bits_evicted tagged_hosts_evicted data_full
 }
 
 /// True for the counters that may also fall.

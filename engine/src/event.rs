@@ -8,13 +8,17 @@ use weir_policies::rule::ast::{Action, Meta};
 
 use crate::app_layer::{File, Transaction};
 use crate::detect::{Remark, TargetEnd};
-use crate::frame::{AttachmentId, FrameMeta, Timestamp};
+use crate::frame::{AttachmentId, FrameMeta, LinkType, Timestamp};
 use crate::verdict::DropReason;
 
 /// Receives what the engine reports and releases. One per worker; called on the worker's thread.
 pub trait Output {
     /// A signature fired.
     fn alert(&mut self, alert: &Alert<'_>);
+    /// A packet that a signature asked to record (`tag`), because it alerted on one before it.
+    fn tagged(&mut self, packet: &TaggedPacket<'_>) {
+        let _ = packet;
+    }
     /// A frame was dropped (in detect mode: would have been). Called at most once per frame.
     fn drop(&mut self, drop: &Drop<'_>);
     /// A flow ended or timed out.
@@ -199,6 +203,23 @@ pub struct Alert<'a> {
     pub target: Option<TargetEnd>,
     /// The transaction that matched, as far as it has come.
     pub transaction: Option<&'a dyn Transaction>,
+}
+
+/// A packet that is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct TaggedPacket<'a> {
+    /// Its frame.
+    pub frame: &'a FrameMeta,
+    /// Its ends.
+    pub ends: Ends,
+    /// VLAN ids, outermost first, 0 where there is none.
+    pub vlan: [u16; 3],
+    /// The flow.
+    pub flow: Option<FlowSummary>,
+    /// The frame; of a packet in a tunnel, or put together from fragments, the packet from its IP header on.
+    pub bytes: &'a [u8],
+    /// How to read the first of them.
+    pub link: LinkType,
 }
 
 /// Something that is not as it should be, whether or not a signature asks for it.

@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use weir_engine::event::{Alert, Anomaly, Drop, FileRecord, FlowEnd, Output, TransactionRecord};
+use weir_engine::event::{
+    Alert, Anomaly, Drop, FileRecord, FlowEnd, Output, TaggedPacket, TransactionRecord,
+};
 use weir_engine::frame::FrameMeta;
 
 use crate::data::DataSets;
@@ -122,6 +124,10 @@ impl Report for EveOutput {
 impl Output for EveOutput {
     fn alert(&mut self, alert: &Alert<'_>) {
         self.write(|eve, line| eve.alert(alert, &NoPods, line));
+    }
+
+    fn tagged(&mut self, packet: &TaggedPacket<'_>) {
+        self.write(|eve, line| eve.tagged(packet, &NoPods, line));
     }
 
     fn drop(&mut self, drop: &Drop<'_>) {

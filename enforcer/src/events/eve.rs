@@ -7,14 +7,15 @@ mod file;
 
 use weir_engine::app_layer::{Fields, Transaction};
 use weir_engine::event::{
-    Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, FlowSummary, TransactionRecord,
+    Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, FlowSummary, TaggedPacket, TransactionRecord,
 };
 use weir_engine::frame::{AttachmentId, FrameMeta, Timestamp, WireDirection};
 use weir_policies::rule::ast::{Action, Meta};
 
 use super::eve_record::{
     self as record, AlertBody, AlertRecord, AnomalyRecord, DropBody, DropRecord, ExceptionBody,
-    FlowBody, FlowRecord, Header, Roles, TcpBody, TransactionHead, VerdictBody,
+    FlowBody, FlowRecord, Header, PacketInfo, PacketRecord, Roles, TcpBody, TransactionHead,
+    VerdictBody,
 };
 use super::eve_time::EveTime;
 use super::eve_value::{Base64, Captured, Contexts, Metadata, Printable};
@@ -39,6 +40,7 @@ pub struct EveFormatter {
     on: bool,
     payload: bool,
     payload_printable: bool,
+    tagged_packets: bool,
 }
 
 impl EveFormatter {
@@ -55,6 +57,7 @@ impl EveFormatter {
             on: settings.to != EveTarget::Off,
             payload: settings.payload,
             payload_printable: settings.payload_printable,
+            tagged_packets: settings.writes(EventType::Alert) && settings.tagged_packets,
         }
     }
 
@@ -101,6 +104,26 @@ impl EveFormatter {
             add_object(name, into, &mut |fields| transaction.describe(fields));
         }
         written
+    }
+
+    /// Appends a packet that a signature asked to record. True when a line was written.
+    pub fn tagged(&self, packet: &TaggedPacket<'_>, pods: &dyn Pods, into: &mut Vec<u8>) -> bool {
+        if !self.tagged_packets {
+            return false;
+        }
+        let header = Header {
+            flow_id: packet.flow.map(|flow| flow.id),
+            vlan: packet.vlan,
+            ..frame_header("packet", packet.frame, Some(packet.ends), pods)
+        };
+        write_line(
+            &PacketRecord {
+                header,
+                packet: Base64(packet.bytes),
+                packet_info: PacketInfo::new(packet.link),
+            },
+            into,
+        )
     }
 
     /// Appends an anomaly. True when a line was written.

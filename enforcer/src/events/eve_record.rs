@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use weir_engine::detect::TargetEnd;
 use weir_engine::event::{Anomaly, AnomalyKind, Ends, FlowDirection, FlowSummary};
+use weir_engine::frame::LinkType;
 
 use super::eve_time::EveTime;
 use super::eve_value::{Base64, Captured, Contexts, Metadata, Printable};
@@ -112,6 +113,41 @@ pub(super) struct AlertRecord<'a> {
     pub(super) payload: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payload_printable: Option<Printable<'a>>,
+}
+
+/// A packet that is recorded whole.
+#[derive(Serialize)]
+pub(super) struct PacketRecord<'a> {
+    #[serde(flatten)]
+    pub(super) header: Header<'a>,
+    pub(super) packet: Base64<'a>,
+    pub(super) packet_info: PacketInfo,
+}
+
+/// How to read it: link type as captures have it, number and name.
+#[derive(Serialize)]
+pub(super) struct PacketInfo {
+    linktype: u16,
+    linktype_name: &'static str,
+}
+
+impl PacketInfo {
+    pub(super) fn new(link: LinkType) -> Self {
+        let (linktype, linktype_name) = match link {
+            LinkType::Ethernet => (1, "EN10MB"),
+            LinkType::RawIp => (12, "RAW"),
+            LinkType::LinuxSll => (113, "LINUX_SLL"),
+            LinkType::LinuxSll2 => (276, "LINUX_SLL2"),
+            LinkType::Null => (0, "NULL"),
+            LinkType::Loop => (108, "LOOP"),
+            LinkType::Ppp => (9, "PPP"),
+            LinkType::CiscoHdlc => (104, "C_HDLC"),
+        };
+        Self {
+            linktype,
+            linktype_name,
+        }
+    }
 }
 
 /// Which signature.

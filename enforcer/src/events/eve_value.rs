@@ -1,6 +1,7 @@
 //! Values inside EVE records that are made by hand: what signatures say of themselves and have met, and bytes.
 
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use weir_engine::detect::{CaptureKind, Remark};
 
@@ -34,10 +35,21 @@ impl Contexts<'_> {
         self.each().next().is_none()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+    fn each(&self) -> impl Iterator<Item = (Key<'_>, Context<'_>)> {
         self.0.iter().filter_map(|remark| match remark {
-            Remark::Context { key, json } => Some((&**key, serde_json::from_str(json).ok()?)),
-            Remark::Captured { .. } => None,
+            Remark::Context { key, json } => {
+                let json = Context::Json(serde_json::from_str(json).ok()?);
+                Some((Key::Text(key), json))
+            }
+            Remark::Captured {
+                kind: CaptureKind::Alert,
+                name,
+                value,
+            } => {
+                let value = Context::Text(Printable(value.bytes()));
+                Some((Key::Bytes(Printable(name.bytes())), value))
+            }
+            _ => None,
         })
     }
 }
@@ -48,29 +60,69 @@ impl Serialize for Contexts<'_> {
     }
 }
 
-/// What expressions captured, by what it is a variable of.
+/// Name of what an alert knows: given in a file, or captured.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Key<'a> {
+    Text(&'a str),
+    Bytes(Printable<'a>),
+}
+
+/// One thing that an alert knows of its context.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Context<'a> {
+    Json(&'a RawValue),
+    Text(Printable<'a>),
+}
+
+/// What expressions captured, by what it is a variable of, and entropies, by buffer.
 pub(super) struct Captured<'a>(pub(super) &'a [Remark]);
 
 impl<'a> Captured<'a> {
     /// `None`: nothing was.
     pub(super) fn of(remarks: &'a [Remark]) -> Option<Self> {
-        let captured = |remark: &Remark| matches!(remark, Remark::Captured { .. });
-        remarks.iter().any(captured).then_some(Self(remarks))
+        let shown = |remark: &Remark| match remark {
+            Remark::Captured { kind, .. } => *kind != CaptureKind::Alert,
+            Remark::Entropy { .. } => true,
+            Remark::Context { .. } => false,
+        };
+        remarks.iter().any(shown).then_some(Self(remarks))
+    }
+
+    fn entropies(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().filter_map(|remark| match remark {
+            Remark::Entropy { buffer, value } => Some((&**buffer, *value)),
+            _ => None,
+        })
     }
 }
 
 impl Serialize for Captured<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let kinds = [
+        let mut map = serializer.serialize_map(None)?;
+        for (name, kind) in [
             ("pktvars", CaptureKind::Packet),
             ("flowvars", CaptureKind::Flow),
-            ("alertvars", CaptureKind::Alert),
-        ];
-        let all = kinds.map(|(name, kind)| (name, Variables(self.0, kind)));
-        let some = all
-            .iter()
-            .filter(|(_, variables)| variables.each().next().is_some());
-        serializer.collect_map(some.map(|(name, variables)| (name, variables)))
+        ] {
+            let variables = Variables(self.0, kind);
+            if variables.each().next().is_some() {
+                map.serialize_entry(name, &variables)?;
+            }
+        }
+        if self.entropies().next().is_some() {
+            map.serialize_entry("entropy", &Entropies(self))?;
+        }
+        map.end()
+    }
+}
+
+/// One number for each buffer.
+struct Entropies<'a>(&'a Captured<'a>);
+
+impl Serialize for Entropies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.entropies())
     }
 }
 

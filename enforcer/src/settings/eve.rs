@@ -18,6 +18,8 @@ pub struct Eve {
     pub payload: bool,
     /// Write the payload that matched, printable bytes only, with alerts.
     pub payload_printable: bool,
+    /// Write the packets that signatures ask to record (`tag`), where alerts are written.
+    pub tagged_packets: bool,
 }
 
 /// Kinds of EVE targets.
@@ -80,6 +82,7 @@ impl Default for Eve {
             types: vec![EventType::Alert, EventType::Drop, EventType::Flow],
             payload: true,
             payload_printable: true,
+            tagged_packets: true,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use weir_engine::event::{
-    Alert, Anomaly, Datagram, Drop, FileRecord, FlowEnd, Output, Steering, TransactionRecord,
+    Alert, Anomaly, Datagram, Drop, FileRecord, FlowEnd, Output, Steering, TaggedPacket,
+    TransactionRecord,
 };
 use weir_engine::frame::{ChecksumState, FrameMeta, LinkType, WireDirection};
 use weir_engine::verdict::RejectSides;
@@ -171,6 +172,11 @@ impl Output for WorkerOutput {
     fn alert(&mut self, alert: &Alert<'_>) {
         let (formatter, pods) = (&self.formatter, &*self.view.attachments);
         self.sink.line(|line| formatter.alert(alert, pods, line));
+    }
+
+    fn tagged(&mut self, packet: &TaggedPacket<'_>) {
+        let (formatter, pods) = (&self.formatter, &*self.view.attachments);
+        self.sink.line(|line| formatter.tagged(packet, pods, line));
     }
 
     fn drop(&mut self, drop: &Drop<'_>) {

@@ -7,6 +7,7 @@
 
 use super::program::Version;
 use crate::decode::{IGMP, sctp};
+use crate::frame::LinkType;
 use crate::packet::{Network, Packet, Transport};
 
 /// A buffer: index into [`REGISTRY`].
@@ -34,6 +35,8 @@ pub(super) enum PacketBuffer {
     SctpData,
     Source,
     Destination,
+    /// Addresses and type of the frame.
+    Ethernet,
 }
 
 /// A keyword and who provides its bytes.
@@ -52,6 +55,7 @@ const fn packet(keyword: &'static str, buffer: PacketBuffer) -> Entry {
 
 /// Every buffer there is, by its canonical keyword.
 pub(super) const REGISTRY: &[Entry] = &[
+    packet("ether.hdr", PacketBuffer::Ethernet),
     packet("ipv4.hdr", PacketBuffer::Ip(Version::V4)),
     packet("ipv6.hdr", PacketBuffer::Ip(Version::V6)),
     packet("ip.src", PacketBuffer::Source),
@@ -75,18 +79,30 @@ pub(super) fn lookup(keyword: &str) -> Option<BufferId> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Buffers<'a> {
     pub(super) packet: &'a Packet<'a>,
+    /// How its frame is to be read.
+    pub(super) link: LinkType,
 }
 
 impl<'a> Buffers<'a> {
     /// Every instance of a buffer that there is here.
     pub(super) fn all(&self, id: BufferId) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let packet = self.packet;
+        let (packet, link) = (self.packet, self.link);
         let asked = REGISTRY.get(usize::from(id.0)).map(|entry| entry.provider);
         let chunks = asked == Some(Provider::Packet(PacketBuffer::SctpData));
-        let one = asked.and_then(|Provider::Packet(buffer)| packet_bytes(packet, buffer));
+        let one = asked.and_then(|Provider::Packet(buffer)| match buffer {
+            PacketBuffer::Ethernet => ethernet_header(packet, link),
+            buffer => packet_bytes(packet, buffer),
+        });
         let many = chunks.then(|| sctp::chunks(packet).filter_map(|chunk| chunk.user_data()));
         one.into_iter().chain(many.into_iter().flatten())
     }
+}
+
+/// The header of an Ethernet frame; of what a tunnel carries, or fragments became, there is none.
+fn ethernet_header<'a>(packet: &Packet<'a>, link: LinkType) -> Option<&'a [u8]> {
+    const LENGTH: usize = 14;
+    let own = packet.tunnel_depth == 0 && !packet.reassembled && link == LinkType::Ethernet;
+    packet.frame.get(..LENGTH).filter(|_| own)
 }
 
 fn packet_bytes<'a>(packet: &'a Packet<'a>, buffer: PacketBuffer) -> Option<&'a [u8]> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::candidates::Candidates;
 use super::evaluate::{StateStore, Work};
 use super::round::Round;
-use super::state::{HostBits, Thresholds};
-use super::{Effect, FlowState, Inspection, Limits, Outcome, RuleSet, Scope, SignatureId};
+use super::state::{HostBits, TaggedHosts, Thresholds};
+use super::{Effect, Extent, FlowState, Inspection, Limits, Outcome, RuleSet, Scope, SignatureId};
 
 /// Candidates of one packet's transactions that there is room for at the start. More make room: as many
 /// as there are transactions and signatures at most.
@@ -24,6 +24,7 @@ pub struct Detector {
     work: Work,
     thresholds: Thresholds,
     host_bits: HostBits,
+    tagged_hosts: TaggedHosts,
 }
 
 /// What the detector counts. Monotonic.
@@ -47,6 +48,8 @@ pub struct DetectCounters {
     pub thresholds_evicted: u64,
     /// Entries thrown out of the full table of host bits before their time.
     pub host_bits_evicted: u64,
+    /// Entries thrown out of the full table of tagged hosts before their time.
+    pub tagged_hosts_evicted: u64,
     /// Values that a full data set did not take.
     pub data_full: u64,
 }
@@ -67,6 +70,7 @@ impl Detector {
             work: Work::new(limits.match_steps),
             thresholds: Thresholds::new(limits.thresholds, seed),
             host_bits: HostBits::new(limits.host_bits, seed),
+            tagged_hosts: TaggedHosts::new(limits.tagged_hosts, seed),
         }
     }
 
@@ -93,10 +97,11 @@ impl Detector {
     pub fn inspect(
         &mut self,
         inspection: &Inspection<'_>,
-        flow: Option<&mut FlowState>,
+        mut flow: Option<&mut FlowState>,
     ) -> &Outcome {
         self.counters.packets += 1;
         self.outcome.reset();
+        self.outcome.tagged = self.take_tags(inspection, flow.as_deref_mut());
         match flow {
             Some(flow) if flow.dropped_by.is_some() => {
                 self.outcome.past = flow.dropped_by.clone();
@@ -114,6 +119,19 @@ impl Detector {
         &self.outcome
     }
 
+    /// Counts the packet for the tags that run: whether it is to be recorded.
+    fn take_tags(&mut self, inspection: &Inspection<'_>, flow: Option<&mut FlowState>) -> bool {
+        if inspection.extent != Extent::Packet {
+            return false;
+        }
+        let (packet, now) = (inspection.packet, inspection.meta.at);
+        let length = packet.frame.len();
+        let ends = [packet.source, packet.destination];
+        let host = self.tagged_hosts.take(ends, length, now);
+        let session = flow.is_some_and(|flow| flow.tagged.take(length, now));
+        host || session
+    }
+
     fn look(&mut self, inspection: &Inspection<'_>, mut flow: Option<&mut FlowState>) {
         let mut inspection = *inspection;
         if let Some(flow) = flow.as_deref_mut() {
@@ -124,6 +142,7 @@ impl Detector {
         let store = StateStore {
             flow,
             host_bits: &mut self.host_bits,
+            tagged_hosts: &mut self.tagged_hosts,
             ends: (packet.source, packet.destination),
             now: inspection.meta.at,
             limit: self.limits.flow_variables,
@@ -151,6 +170,7 @@ impl Detector {
         counters.pcre_errors = self.work.pcre_errors;
         counters.thresholds_evicted = self.thresholds.evicted();
         counters.host_bits_evicted = self.host_bits.evicted();
+        counters.tagged_hosts_evicted = self.tagged_hosts.evicted();
         counters.data_full = self.work.data_full;
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::application::Memories;
-use super::state::{Name, ThresholdState};
+use super::state::{Name, Tagged, ThresholdState};
 use super::{RuleSet, Signature, SignatureId};
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
@@ -31,6 +31,8 @@ pub struct FlowState {
     pub(super) protocol_seen: [bool; 2],
     /// The connection was established before the packet at hand.
     pub(super) was_established: bool,
+    /// What is left of its tags.
+    pub(super) tagged: Tagged,
     /// What was inspected of its transactions.
     pub(super) transactions: Memories,
     bits: Vec<Name>,
@@ -93,6 +95,7 @@ impl FlowState {
         self.transactions.clear();
         self.protocol_seen = [false; 2];
         self.was_established = false;
+        self.tagged = Tagged::default();
         self.bits.clear();
         self.integers.clear();
         self.thresholds.clear();

@@ -14,6 +14,8 @@ pub struct Limits {
     pub thresholds: usize,
     /// Entries of a worker's table of bits on hosts and host pairs.
     pub host_bits: usize,
+    /// Entries of a worker's table of tagged hosts.
+    pub tagged_hosts: usize,
     /// `(*LIMIT_MATCH=...)` of the backtracking regular-expression engine
     /// (`pcre.match-limit`: 3500).
     pub pcre_match: u32,
@@ -29,6 +31,7 @@ impl Default for Limits {
             flow_variables: 64,
             thresholds: 16_384,
             host_bits: 16_384,
+            tagged_hosts: 1024,
             pcre_match: 3500,
             pcre_depth: 1500,
         }

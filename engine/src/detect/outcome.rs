@@ -15,6 +15,8 @@ pub struct Outcome {
     pub(super) hits: Vec<Hit>,
     pub(super) effect: Effect,
     pub(super) suppressed: u32,
+    /// An earlier alert asked that the packet be recorded.
+    pub(super) tagged: bool,
     /// The signature that dropped the flow earlier, maybe of a set that is no longer in force.
     pub(super) past: Option<Arc<Signature>>,
     weights: Vec<Weight>,
@@ -26,7 +28,7 @@ pub struct Outcome {
 pub(super) const REMARKS: usize = 16;
 
 /// What a signature that fired says beside itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::large_enum_variant,
     reason = "held in place: a match allocates nothing"
@@ -47,6 +49,13 @@ pub enum Remark {
         name: Excerpt,
         /// The bytes.
         value: Excerpt,
+    },
+    /// The entropy of a buffer that was asked for.
+    Entropy {
+        /// The buffer, by its keyword.
+        buffer: Arc<str>,
+        /// Bits a byte.
+        value: f64,
     },
 }
 
@@ -108,6 +117,7 @@ impl Outcome {
             hits: Vec::with_capacity(alerts),
             effect: Effect::None,
             suppressed: 0,
+            tagged: false,
             past: None,
             weights: Vec::with_capacity(alerts),
             remarks: Vec::with_capacity(alerts.saturating_mul(REMARKS)),
@@ -121,6 +131,7 @@ impl Outcome {
         self.remarks.clear();
         self.effect = Effect::None;
         self.suppressed = 0;
+        self.tagged = false;
         self.past = None;
     }
 
@@ -163,6 +174,12 @@ impl Outcome {
     #[must_use]
     pub fn effect(&self) -> Effect {
         self.effect
+    }
+
+    /// Whether an earlier alert asked that the packet be recorded (`tag`).
+    #[must_use]
+    pub fn is_tagged(&self) -> bool {
+        self.tagged
     }
 
     /// Alerts that [`Limits::alerts`](super::Limits::alerts) left out.

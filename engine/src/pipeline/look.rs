@@ -9,7 +9,7 @@ use crate::packet::Packet;
 use crate::stream::{Segment, Tcp};
 
 use super::detectors::Detectors;
-use super::report::Scene;
+use super::report::{self, Scene};
 use super::ruling::{Condemned, Ruling};
 
 /// Which bytes of the stream are looked at.
@@ -83,6 +83,10 @@ impl Look<'_> {
             .get_mut(self.meta.rules)
             .inspect(&inspection, state);
         let ruling = Condemned::by_rules(outcome).or(refused);
+        if outcome.is_tagged() {
+            let flow = flow.as_deref().map(Flow::summary);
+            report::tagged((self.packet, self.meta), flow, output);
+        }
         if outcome.hits().is_empty() {
             return ruling;
         }

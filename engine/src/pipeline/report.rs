@@ -2,8 +2,10 @@
 
 use crate::app_layer::{AppView, Transaction};
 use crate::detect::{Hit, HitSource, Outcome, StreamView};
-use crate::event::{Alert, Disposition, Drop, Ends, FlowDirection, FlowSummary, Output};
-use crate::frame::{FrameMeta, Mode};
+use crate::event::{
+    Alert, Disposition, Drop, Ends, FlowDirection, FlowSummary, Output, TaggedPacket,
+};
+use crate::frame::{FrameMeta, LinkType, Mode};
 use crate::packet::{Packet, Transport};
 
 use super::ruling::{Condemned, Culprit};
@@ -31,6 +33,29 @@ pub(super) fn ends(packet: &Packet<'_>) -> Ends {
         protocol: packet.protocol,
         icmp: icmp(packet),
     }
+}
+
+/// Hands over a packet that a signature asked to record.
+pub(super) fn tagged(
+    (packet, meta): (&Packet<'_>, &FrameMeta),
+    flow: Option<FlowSummary>,
+    output: &mut dyn Output,
+) {
+    let own_frame = packet.tunnel_depth == 0 && !packet.reassembled;
+    let (bytes, link) = if own_frame {
+        (packet.frame, meta.link)
+    } else {
+        let bytes = packet.frame.get(packet.l3..packet.payload_end);
+        (bytes.unwrap_or_default(), LinkType::RawIp)
+    };
+    output.tagged(&TaggedPacket {
+        frame: meta,
+        ends: ends(packet),
+        vlan: packet.vlan,
+        flow,
+        bytes,
+        link,
+    });
 }
 
 /// What the alerts of one packet have in common.

@@ -163,3 +163,24 @@ fn new_rules_apply_to_flows_that_are_known() {
         .send(client().at(6).data(b"novel"))
         .drops(DropReason::Rule, &[]);
 }
+
+#[test]
+fn the_frames_behind_an_alert_are_recorded_as_long_as_a_tag_lasts() {
+    let mut world = World::prevent(
+        "alert tcp any any -> any any (flow:established; content:\"attack\"; tag:session,2,packets; sid:1;)",
+    );
+    world.handshake();
+    world
+        .send(client().data(b"attack"))
+        .passes(&[("tcp.bytes", 6)]);
+    assert!(world.output.tagged.is_empty());
+    let replies = [server().ack(6), client().at(6), client().at(6)];
+    let first = replies[..2].iter().map(|segment| world.frame(segment));
+    let expected: Vec<Vec<u8>> = first.collect();
+    let mut recorded = Vec::new();
+    for segment in replies {
+        world.send(segment).passes(&[]);
+        recorded.append(&mut world.output.tagged);
+    }
+    assert_eq!(recorded, expected);
+}

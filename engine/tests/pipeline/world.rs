@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use weir_engine::detect::{CompileEnv, Limits, NoClassifications, NoVariables, RuleSet};
 use weir_engine::event::{
-    Alert, Disposition, Drop as DropRecord, FlowEnd, Output, TransactionRecord,
+    Alert, Disposition, Drop as DropRecord, FlowEnd, Output, TaggedPacket, TransactionRecord,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -35,6 +35,8 @@ pub(crate) struct Recorder {
     pub(crate) drops: Vec<(DropReason, Option<&'static str>, bool)>,
     pub(crate) flows: Vec<(u64, &'static str, &'static str)>,
     pub(crate) released: Vec<Vec<u8>>,
+    /// Frames that signatures asked to record.
+    pub(crate) tagged: Vec<Vec<u8>>,
     /// Records of transactions.
     pub(crate) records: usize,
 }
@@ -42,6 +44,10 @@ pub(crate) struct Recorder {
 impl Output for Recorder {
     fn alert(&mut self, alert: &Alert<'_>) {
         self.alerts.push((alert.signature.sid, alert.disposition));
+    }
+
+    fn tagged(&mut self, packet: &TaggedPacket<'_>) {
+        self.tagged.push(packet.bytes.to_vec());
     }
 
     fn drop(&mut self, drop: &DropRecord<'_>) {

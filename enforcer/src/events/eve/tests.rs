@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use weir_engine::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Transaction};
+use weir_engine::detect::{CaptureKind, Excerpt, Remark, TargetEnd};
 use weir_engine::event::{
     Alert, Anomaly, AnomalyKind, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary,
-    TcpEnd, TransactionRecord, Volume,
+    TaggedPacket, TcpEnd, TransactionRecord, Volume,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -386,7 +387,6 @@ fn anomalies_are_written_only_where_asked_for_and_say_what_met_them() {
 
 #[test]
 fn alert_tells_who_attacks_whom_and_what_was_captured_and_known() {
-    use weir_engine::detect::{CaptureKind, Excerpt, Remark, TargetEnd};
     let meta = meta();
     let remarks = [
         Remark::Context {
@@ -413,4 +413,67 @@ fn alert_tells_who_attacks_whom_and_what_was_captured_and_known() {
     assert_eq!(record["alert"]["target"]["ip"], record["src_ip"]);
     assert_eq!(record["alert"]["source"]["ip"], record["dest_ip"]);
     assert_eq!(record["alert"]["source"]["port"], record["dest_port"]);
+}
+
+#[test]
+fn a_packet_that_is_recorded_has_its_bytes_and_how_to_read_them() {
+    let packet = TaggedPacket {
+        frame: &frame(),
+        ends: ends(),
+        vlan: [0; 3],
+        flow: Some(summary()),
+        bytes: b"\x00\x01\x02",
+        link: LinkType::Ethernet,
+    };
+    let line = written(|eve, into| eve.tagged(&packet, &pods(), into));
+    assert_eq!(line["event_type"], "packet");
+    assert_eq!(line["flow_id"], 1234);
+    assert_eq!(line["src_ip"], "10.0.0.1");
+    assert_eq!(line["packet"], "AAEC");
+    assert_eq!(
+        line["packet_info"],
+        json!({"linktype": 1, "linktype_name": "EN10MB"})
+    );
+    let off = Eve {
+        tagged_packets: false,
+        ..Eve::default()
+    };
+    let mut into = Vec::new();
+    assert!(!EveFormatter::new(&off).tagged(&packet, &pods(), &mut into));
+    assert!(into.is_empty());
+}
+
+#[test]
+fn captures_and_entropies_are_shown_where_they_are_documented() {
+    let captured = |kind, name: &str| Remark::Captured {
+        kind,
+        name: Excerpt::of(name.as_bytes()),
+        value: Excerpt::of(b"v"),
+    };
+    let remarks = [
+        captured(CaptureKind::Alert, "a"),
+        captured(CaptureKind::Packet, "p"),
+        captured(CaptureKind::Flow, "f"),
+        Remark::Entropy {
+            buffer: "file_data".into(),
+            value: 4.25,
+        },
+    ];
+    let meta = meta();
+    alert(&meta, Disposition::Allowed, |alert| {
+        let alert = Alert {
+            remarks: &remarks,
+            ..*alert
+        };
+        let line = written(|eve, into| eve.alert(&alert, &pods(), into));
+        assert_eq!(line["alert"]["context"], json!({"a": "v"}));
+        assert_eq!(
+            line["metadata"],
+            json!({
+                "pktvars": [{"p": "v"}],
+                "flowvars": [{"f": "v"}],
+                "entropy": {"file_data": 4.25},
+            })
+        );
+    });
 }

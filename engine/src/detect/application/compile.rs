@@ -173,9 +173,10 @@ impl ApplicationDraft {
         Some(transforms.map(|transforms| {
             self.buffers.push(BufferCondition {
                 ids,
+                needs_end: needs_end(&tests) || transforms.iter().any(Transform::needs_end),
                 transforms,
-                needs_end: needs_end(&tests),
                 changes: tests.change(),
+                imports: tests.imports,
                 tests,
             });
         }))
@@ -218,7 +219,8 @@ impl ApplicationDraft {
         if directions == [false; 2] {
             return Err("its buffers are of different directions: it can never match".to_owned());
         }
-        self.buffers.sort_by_key(|condition| condition.changes);
+        self.buffers
+            .sort_by_key(|condition| (condition.changes, condition.imports));
         for condition in &mut self.buffers {
             let here = |id: &BufferId| {
                 protocols.contains(&id.protocol()) && directions[id.spec().direction.index()]
@@ -353,6 +355,7 @@ fn needs_end(tests: &Chains) -> bool {
         Test::Content(content) => content.negated || content.ends_with,
         Test::Pcre(pcre) => pcre.negated,
         Test::IsDataAt(test) => test.negated,
+        Test::Entropy(test) => test.bytes == 0,
         Test::Size(_) | Test::Data(_) => true,
         _ => false,
     };

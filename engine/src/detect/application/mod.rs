@@ -79,6 +79,8 @@ pub(super) struct BufferCondition {
     pub(super) needs_end: bool,
     /// Some test changes a set.
     pub(super) changes: bool,
+    /// Some test uses what is read from another buffer.
+    pub(super) imports: bool,
 }
 
 /// A comparison with a number of the transaction.

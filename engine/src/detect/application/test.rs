@@ -57,8 +57,8 @@ pub(in crate::detect) fn test(
         }
     }
     for condition in &application.buffers {
-        // Those that change a set come last.
-        if condition.changes && answer != Answer::Now {
+        // Those that change a set come last, behind those that use what is read from others.
+        if (condition.changes || condition.imports) && answer != Answer::Now {
             return answer;
         }
         answer = answer.min(buffer(condition, (protocol, transaction), work));

@@ -89,18 +89,18 @@ impl Common {
     }
 }
 
-fn split_word(option: &str) -> (&str, Option<&str>) {
+pub(super) fn split_word(option: &str) -> (&str, Option<&str>) {
     match option.split_once(char::is_whitespace) {
         Some((word, value)) => (word, Some(value.trim())),
         None => (option, None),
     }
 }
 
-fn parts(value: &str) -> Vec<&str> {
+pub(super) fn parts(value: &str) -> Vec<&str> {
     value.split(',').map(str::trim).collect()
 }
 
-fn unknown(option: &str) -> String {
+pub(super) fn unknown(option: &str) -> String {
     format!("the option `{option}` is not known")
 }
 

@@ -13,12 +13,16 @@ mod env;
 mod fast_pattern;
 mod header;
 mod kind;
+mod measure;
 mod order;
 mod packet;
 mod payload;
 mod reputation;
+mod rpc;
 mod rule;
 mod state;
+mod tag;
+mod unavailable;
 mod variables;
 
 use std::collections::{HashMap, HashSet};
@@ -79,17 +83,17 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 
 #[rustfmt::skip]
 const EVALUATED: &[&str] = &[
-    "absent", "ack", "alert", "app-layer-event", "app-layer-protocol", "app-layer-state", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
+    "absent", "ack", "alert", "asn1", "app-layer-event", "app-layer-protocol", "app-layer-state", "base64_data", "base64_decode", "bsize", "bypass", "byte_extract", "byte_jump",
     "byte_math", "byte_test", "classtype", "config", "content", "datarep", "dataset", "decode-event", "depth", "detection_filter",
-    "distance", "dsize", "endswith", "engine-event", "fast_pattern", "flags", "flow", "flow.age",
+    "distance", "dsize", "endswith", "engine-event", "entropy", "ether.hdr", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
     "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
-    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icode", "id", "igmp-csum", "igmp.hdr", "igmp.type", "ip.dst", "ip.src", "ip_proto", "ipopts", "iprep",
+    "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icmpv6.mtu", "icode", "id", "igmp-csum", "igmp.hdr", "igmp.type", "ip.dst", "ip.src", "ip_proto", "ipopts", "iprep",
     "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
-    "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "sameip", "sctp.chunk_cnt",
+    "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "rpc", "sameip", "sctp.chunk_cnt",
     "sctp.chunk_data", "sctp.chunk_type", "sctp.hdr", "sctp.vtag", "seq",
     "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",
-    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcpv4-csum", "tcpv6-csum", "threshold", "tls.store", "tos", "ttl",
+    "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcp.wscale", "tcpv4-csum", "tcpv6-csum", "threshold", "tls.store", "tos", "ttl",
     "udp.hdr", "udpv4-csum", "udpv6-csum", "vlan.id",
     "vlan.layers", "window", "within", "xbits",
 ];

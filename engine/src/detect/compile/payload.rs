@@ -8,12 +8,15 @@ use weir_policies::rule::ast::{Content, Pcre};
 use super::bytes::ByteOption;
 use super::captures;
 use super::fast_pattern;
-use super::variables::VariableNames;
+use super::variables::{Owner, VariableNames};
 use crate::detect::matcher::{Literal, Regular, RegularFlags, parse_number_test};
 use crate::detect::program::{
     Absent, Base64Test, Chain, Chains, ContentTest, DataTest, JumpOrigin, MAX_TESTS, PcreTest,
     Test, Value,
 };
+
+/// Distance between a buffer's number and that of what is decoded from it.
+const DECODED: Owner = 1 << 16;
 
 /// Compiled expressions by text and flags: many rules share theirs.
 pub(super) type Expressions = HashMap<(String, RegularFlags), Arc<Regular>>;
@@ -35,16 +38,32 @@ pub(super) struct Item {
 #[derive(Default)]
 pub(super) struct BufferBuilder {
     items: Vec<Item>,
-    names: VariableNames,
+    /// Its number among the signature's buffers.
+    pub(super) owner: Owner,
+    /// Other buffers whose variables it uses.
+    pub(super) foreign: Vec<Owner>,
+    /// It defines variables.
+    defines: bool,
     patterns: Vec<fast_pattern::Candidate>,
     /// What stands behind the last `base64_decode`.
     decoded: Option<(usize, Box<BufferBuilder>)>,
     absent: Option<Absent>,
     /// Asked behind all others, as asking may change a set.
     data: Vec<Test>,
+    /// Keyword of the buffer; empty for the payload.
+    keyword: String,
 }
 
 impl BufferBuilder {
+    /// A builder for the tests of the buffer of that keyword and number.
+    pub(super) fn of(keyword: &str, owner: Owner) -> Self {
+        Self {
+            keyword: keyword.to_owned(),
+            owner,
+            ..Self::default()
+        }
+    }
+
     /// `dataset`, `datarep`.
     pub(super) fn data(&mut self, test: DataTest, decoded: bool) -> Result<(), String> {
         if decoded && test.changes() {
@@ -57,54 +76,16 @@ impl BufferBuilder {
         Ok(())
     }
 
-    pub(super) fn content(&mut self, content: &Content) -> Result<(), String> {
-        let item = self.content_item(content)?;
+    pub(super) fn content(
+        &mut self,
+        content: &Content,
+        names: &VariableNames,
+    ) -> Result<(), String> {
+        let item = content_item(content, names)?;
         if let Some(candidate) = fast_pattern::Candidate::new(content)? {
             self.patterns.push(candidate);
         }
         self.push(item)
-    }
-
-    fn content_item(&self, content: &Content) -> Result<Item, String> {
-        if content.pattern.is_empty() {
-            return Err("the pattern is empty".to_owned());
-        }
-        let length = i64::try_from(content.pattern.len()).unwrap_or(i64::MAX);
-        let value = |operand: &Option<_>| {
-            let value = operand.as_ref().map(|operand| self.names.operand(operand));
-            value.transpose()
-        };
-        let mut test = ContentTest {
-            literal: Literal::new(&content.pattern, content.nocase),
-            negated: content.negated,
-            relative: content.distance.is_some() || content.within.is_some(),
-            offset: value(&content.offset)?,
-            depth: value(&content.depth)?,
-            distance: value(&content.distance)?,
-            within: value(&content.within)?,
-            ends_with: content.endswith,
-        };
-        if content.startswith {
-            test.offset = Some(Value::Number(0));
-            test.depth = Some(Value::Number(length));
-        }
-        for (name, value) in [("depth", test.depth), ("within", test.within)] {
-            if let Some(Value::Number(number)) = value
-                && number < length
-            {
-                return Err(format!(
-                    "`{name}` {number} is less than the pattern's {length} bytes: it can never match"
-                ));
-            }
-        }
-        let bound = test.depth.is_some() || test.offset.is_some_and(|v| v != Value::Number(0));
-        Ok(Item {
-            relative: test.relative,
-            moves: !test.negated,
-            absolute: bound || test.relative,
-            reads: !test.negated,
-            test: Test::Content(test),
-        })
     }
 
     pub(super) fn pcre(
@@ -138,13 +119,19 @@ impl BufferBuilder {
     }
 
     /// A payload keyword by name and value; `None` where it is no such keyword.
-    pub(super) fn other(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+    pub(super) fn other(
+        &mut self,
+        (name, value): (&str, &str),
+        names: &mut VariableNames,
+    ) -> Option<Result<(), String>> {
         let option = match name {
-            "byte_test" => super::bytes::byte_test(value, &self.names),
-            "byte_jump" => super::bytes::byte_jump(value, &self.names),
-            "byte_extract" => super::bytes::byte_extract(value, &mut self.names),
-            "byte_math" => super::bytes::byte_math(value, &mut self.names),
-            "isdataat" => super::bytes::is_data_at(value, &self.names),
+            "byte_test" => super::bytes::byte_test(value, names),
+            "byte_jump" => super::bytes::byte_jump(value, names),
+            "byte_extract" => super::bytes::byte_extract(value, names),
+            "byte_math" => super::bytes::byte_math(value, names),
+            "entropy" => super::measure::entropy(value, &self.keyword),
+            "asn1" => super::measure::asn1(value),
+            "isdataat" => super::bytes::is_data_at(value, names),
             "bsize" => parse_number_test(value, u64::MAX).map(|test| ByteOption {
                 test: Test::Size(test),
                 relative: false,
@@ -154,6 +141,7 @@ impl BufferBuilder {
             "absent" => return Some(self.absence(value)),
             _ => return None,
         };
+        self.defines |= names.any(self.owner);
         Some(option.and_then(|option| self.push(Item::of(option))))
     }
 
@@ -169,7 +157,9 @@ impl BufferBuilder {
     fn base64(&mut self, value: &str) -> Result<(), String> {
         self.finish_base64()?;
         let (bytes, offset, relative) = super::bytes::base64_decode(value)?;
-        self.decoded = Some((self.items.len(), Box::default()));
+        // Its number is no other buffer's: rules are not as long.
+        let decoded = Self::of("base64_data", self.owner.saturating_add(DECODED));
+        self.decoded = Some((self.items.len(), Box::new(decoded)));
         self.push(Item {
             test: Test::Base64(Base64Test {
                 bytes,
@@ -219,7 +209,7 @@ impl BufferBuilder {
     pub(super) fn finish(mut self) -> Result<Chains, String> {
         self.finish_base64()?;
         let single = self.items.len() == 1;
-        let together = self.names.any();
+        let together = self.defines;
         let mut chains: Vec<Vec<Test>> = Vec::new();
         let mut current: Option<usize> = None;
         let (mut anchored, mut placed, mut reads) = (false, false, false);
@@ -260,9 +250,52 @@ impl BufferBuilder {
             from_start,
             placed,
             reads,
+            imports: !self.foreign.is_empty(),
             absent: self.absent,
         })
     }
+}
+
+fn content_item(content: &Content, names: &VariableNames) -> Result<Item, String> {
+    if content.pattern.is_empty() {
+        return Err("the pattern is empty".to_owned());
+    }
+    let length = i64::try_from(content.pattern.len()).unwrap_or(i64::MAX);
+    let value = |operand: &Option<_>| {
+        let value = operand.as_ref().map(|operand| names.operand(operand));
+        value.transpose()
+    };
+    let mut test = ContentTest {
+        literal: Literal::new(&content.pattern, content.nocase),
+        negated: content.negated,
+        relative: content.distance.is_some() || content.within.is_some(),
+        offset: value(&content.offset)?,
+        depth: value(&content.depth)?,
+        distance: value(&content.distance)?,
+        within: value(&content.within)?,
+        ends_with: content.endswith,
+    };
+    if content.startswith {
+        test.offset = Some(Value::Number(0));
+        test.depth = Some(Value::Number(length));
+    }
+    for (name, value) in [("depth", test.depth), ("within", test.within)] {
+        if let Some(Value::Number(number)) = value
+            && number < length
+        {
+            return Err(format!(
+                "`{name}` {number} is less than the pattern's {length} bytes: it can never match"
+            ));
+        }
+    }
+    let bound = test.depth.is_some() || test.offset.is_some_and(|v| v != Value::Number(0));
+    Ok(Item {
+        relative: test.relative,
+        moves: !test.negated,
+        absolute: bound || test.relative,
+        reads: !test.negated,
+        test: Test::Content(test),
+    })
 }
 
 /// Whether a test is a pattern with an offset or a depth.

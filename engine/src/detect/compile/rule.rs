@@ -17,13 +17,16 @@ use super::packet::packet_test;
 use super::payload::{BufferBuilder, Expressions};
 use super::reputation;
 use super::state::{self, Names, StateOption};
+use super::tag;
+use super::unavailable::unavailable;
+use super::variables::VariableNames;
 use crate::app_layer::FlowEvent;
 use crate::detect::TargetEnd;
 use crate::detect::application::{Application, ApplicationDraft, legacy_content};
 use crate::detect::buffers;
 use crate::detect::program::{
     AppProtocolTest, BufferTests, Chains, FlowCondition, PacketTest, Program, ProtocolMode,
-    StateChange, StateTest,
+    StateChange, StateTest, Tag,
 };
 use crate::detect::state::Name;
 
@@ -78,7 +81,11 @@ struct Draft {
     packet: Vec<PacketTest>,
     state: Vec<StateTest>,
     changes: Vec<StateChange>,
+    tags: Vec<Tag>,
     buffers: Vec<(Buffer, BufferBuilder)>,
+    variables: VariableNames,
+    /// Which of `buffers` the last `base64_decode` reads.
+    decoding: Option<usize>,
     application: ApplicationDraft,
     no_alert: bool,
     alert: bool,
@@ -188,7 +195,7 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
         "flowint" => state::flow_int(value, &mut shared.names)?,
         "xbits" => state::x_bits(value, &mut shared.names)?,
         "hostbits" => state::host_bits(value, &mut shared.names)?,
-        _ => return Err("this keyword is not evaluated".to_owned()),
+        _ => return Err(unavailable(&written.keyword)),
     };
     draft.take(option);
     Ok(())
@@ -203,14 +210,19 @@ impl Draft {
         }
     }
 
-    fn buffer(&mut self, buffer: &Buffer) -> &mut BufferBuilder {
+    /// The tests of a buffer, and its place among them.
+    fn buffer(&mut self, buffer: &Buffer) -> usize {
         let known = self.buffers.iter().position(|(known, _)| known == buffer);
         let at = known.unwrap_or(self.buffers.len());
         if known.is_none() {
+            let keyword = match buffer {
+                Buffer::Sticky { keyword, .. } => keyword.as_str(),
+                Buffer::Payload | Buffer::Base64 => "payload",
+            };
             self.buffers
-                .push((buffer.clone(), BufferBuilder::default()));
+                .push((buffer.clone(), BufferBuilder::of(keyword, at)));
         }
-        &mut self.buffers[at].1
+        at
     }
 }
 
@@ -226,42 +238,61 @@ fn read_payload(
         PayloadTest::Other(written) => &written.keyword,
     };
     let problem = |reason: String| Problem::new(position, keyword, reason);
+    let at = match buffer {
+        Buffer::Base64 => draft.decoding,
+        buffer => Some(draft.buffer(buffer)),
+    };
+    if keyword == "base64_decode" {
+        draft.decoding = at;
+    }
+    let outer = at.and_then(|at| draft.buffers.get_mut(at));
+    let Some((_, outer)) = outer else {
+        return Err(problem(
+            "`base64_data` needs a `base64_decode` before it".to_owned(),
+        ));
+    };
+    let names = &mut draft.variables;
+    let around = outer.owner;
     let builder = match buffer {
-        Buffer::Base64 => match draft.buffers.last_mut() {
-            Some((_, builder)) => builder.decoded(),
-            None => Err("`base64_data` needs a `base64_decode` before it".to_owned()),
-        },
-        buffer => Ok(draft.buffer(buffer)),
+        Buffer::Base64 => outer.decoded().map_err(problem)?,
+        _ => &mut *outer,
     };
-    let builder = builder.map_err(problem)?;
-    let limits = shared.env.limits;
-    let limits = (limits.pcre_match, limits.pcre_depth);
-    let read = match test {
-        PayloadTest::Content(content) => builder.content(content),
-        PayloadTest::Pcre(pcre) => builder.pcre(pcre, &mut shared.expressions, limits),
-        PayloadTest::Other(written) => {
-            let value = written.value.as_deref().unwrap_or_default();
-            let data = match written.keyword.as_str() {
-                "dataset" => Some(data::dataset(value, shared)),
-                "datarep" => Some(data::datarep(value, shared)),
-                _ => None,
-            };
-            if let Some(test) = data {
-                return test
-                    .and_then(|test| builder.data(test, *buffer == Buffer::Base64))
-                    .map_err(problem);
-            }
-            builder
-                .other(&written.keyword, value)
-                .unwrap_or_else(|| Err("this keyword is not evaluated".to_owned()))
-        }
-    };
-    read.map_err(problem)
+    names.read_for(builder.owner);
+    read_test(builder, (buffer, test), (shared, names)).map_err(problem)?;
+    // What is decoded is tested while the variables of what is around it stand.
+    let foreign = names.foreign().into_iter().filter(|of| *of != around);
+    outer.foreign.extend(foreign);
+    Ok(())
 }
 
-/// Settings that change nothing that is evaluated here: the choice of a prefilter, documentation, and
-/// the logging of packets after a match.
-const ACCEPTED: &[&str] = &["prefilter", "tag"];
+fn read_test(
+    builder: &mut BufferBuilder,
+    (buffer, test): (&Buffer, &PayloadTest),
+    (shared, names): (&mut Shared<'_>, &mut VariableNames),
+) -> Result<(), String> {
+    let written = match test {
+        PayloadTest::Content(content) => return builder.content(content, names),
+        PayloadTest::Pcre(pcre) => {
+            let limits = shared.env.limits;
+            let limits = (limits.pcre_match, limits.pcre_depth);
+            return builder.pcre(pcre, &mut shared.expressions, limits);
+        }
+        PayloadTest::Other(written) => written,
+    };
+    let keyword = written.keyword.as_str();
+    let value = written.value.as_deref().unwrap_or_default();
+    let data = match keyword {
+        "dataset" => Some(data::dataset(value, shared)),
+        "datarep" => Some(data::datarep(value, shared)),
+        _ => None,
+    };
+    match data {
+        Some(test) => builder.data(test?, *buffer == Buffer::Base64),
+        None => builder
+            .other((keyword, value), names)
+            .unwrap_or_else(|| Err(unavailable(keyword))),
+    }
+}
 
 fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Problem> {
     match &located.value {
@@ -293,9 +324,13 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
                 return Err(Problem::new(located.position, "target", reason));
             }
         }
-        Setting::Other(written) if ACCEPTED.contains(&written.keyword.as_str()) => {}
+        Setting::Other(written) if written.keyword == "tag" => {
+            let value = written.value.as_deref().unwrap_or_default();
+            let problem = |reason| Problem::new(located.position, "tag", reason);
+            draft.tags.push(tag::read(value).map_err(problem)?);
+        }
         Setting::Other(written) => {
-            let reason = "this keyword is not evaluated";
+            let reason = unavailable(&written.keyword);
             return Err(Problem::new(located.position, &*written.keyword, reason));
         }
     }
@@ -328,6 +363,8 @@ fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Pro
         of_flow: draft.has_flow || !draft.state.is_empty(),
         of_bytes: !draft.buffers.is_empty() || !draft.application.is_empty(),
     });
+    variables_are_at_hand(&draft)
+        .map_err(|reason| Problem::new(rule.position, "byte_extract", reason))?;
     let mut payload = None;
     let mut others = Vec::new();
     for (buffer, builder) in std::mem::take(&mut draft.buffers) {
@@ -364,12 +401,36 @@ fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Pro
         application,
         scan,
         changes: draft.changes.into_boxed_slice(),
+        tags: draft.tags.into_boxed_slice(),
         threshold: None,
         adjusted: None,
         alerts: !draft.no_alert
             && rule.action != Action::Config
             && (rule.action != Action::Pass || draft.alert),
     })
+}
+
+/// Whether every variable is read before it is used. Buffers of transactions are asked one after the other,
+/// those that use another's variables behind those that do not.
+fn variables_are_at_hand(draft: &Draft) -> Result<(), String> {
+    let of_transaction = |buffer: &Buffer| match buffer {
+        Buffer::Sticky { keyword, .. } => buffers::lookup(keyword).is_none(),
+        Buffer::Payload | Buffer::Base64 => false,
+    };
+    for (buffer, builder) in &draft.buffers {
+        for owner in &builder.foreign {
+            let source = draft.buffers.get(*owner);
+            let ready = source.is_some_and(|(source, builder)| {
+                of_transaction(source) && builder.foreign.is_empty()
+            });
+            if !ready || !of_transaction(buffer) {
+                return Err("a variable is used that is read from another buffer: \
+                    only buffers of one transaction can share them, in one direction"
+                    .to_owned());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the rule asks of transactions. A rule that names a protocol of the application layer and asks

@@ -6,10 +6,11 @@ mod bytes;
 mod data;
 mod packet;
 mod payload;
+mod rpc;
 mod state;
 mod work;
 
 pub(super) use packet::{header_matches, packet_tests_match};
 pub(super) use payload::{Subject, chains_match};
-pub(super) use state::{StateStore, apply_changes, state_matches};
+pub(super) use state::{StateStore, apply_changes, apply_tags, state_matches};
 pub(super) use work::Work;

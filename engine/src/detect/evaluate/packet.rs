@@ -5,6 +5,7 @@ use weir_policies::rule::ast::{
     TcpFlagsTest,
 };
 
+use super::rpc::rpc_matches;
 use crate::app_layer::Recognition;
 use crate::decode::{IGMP, checksum, sctp};
 use crate::detect::Inspection;
@@ -148,6 +149,9 @@ fn packet_test_matches(test: &PacketTest, inspection: &Inspection<'_>) -> bool {
             test,
             tcp(packet).and_then(|tcp| tcp.options.mss).map(u64::from),
         ),
+        PacketTest::TcpWindowScale(test) => holds(test, window_scale(packet).map(u64::from)),
+        PacketTest::Icmp6Mtu(test) => holds(test, icmp6_mtu(packet).map(u64::from)),
+        PacketTest::Rpc(call) => rpc_matches(call, packet),
         PacketTest::SameAddress => packet.source == packet.destination,
         PacketTest::VlanId(layer, test) => vlan_matches(packet, *layer, *test),
         PacketTest::VlanLayers(test) => holds(test, u64::try_from(vlan_ids(packet).count()).ok()),
@@ -311,6 +315,32 @@ fn payload_size_matches(test: NumberTest, length: usize) -> bool {
 /// device counts as right.
 fn sctp_holds(packet: &Packet<'_>, test: impl Fn(&Packet<'_>) -> bool) -> bool {
     matches!(packet.transport, Transport::Sctp { .. }) && test(packet)
+}
+
+/// The shift of the window scale option as it was sent, above 14 too (RFC 7323, 2.2).
+fn window_scale(packet: &Packet<'_>) -> Option<u8> {
+    tcp(packet)?.options.window_scale?;
+    let mut options = packet.tcp_options();
+    loop {
+        options = match options {
+            [3, 3, shift, ..] => return Some(*shift),
+            [1, rest @ ..] => rest,
+            [_, length, ..] => options.get(usize::from(*length).max(2)..)?,
+            _ => return None,
+        };
+    }
+}
+
+/// The MTU that a packet-too-big message names (RFC 4443, 3.2).
+fn icmp6_mtu(packet: &Packet<'_>) -> Option<u32> {
+    const TOO_BIG: u8 = 2;
+    match packet.transport {
+        Transport::Icmp6(icmp) if icmp.kind == TOO_BIG => {
+            let mtu = packet.segment().get(4..8)?;
+            Some(u32::from_be_bytes(mtu.try_into().ok()?))
+        }
+        _ => None,
+    }
 }
 
 /// Type of an IGMP message.

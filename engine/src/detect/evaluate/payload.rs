@@ -9,10 +9,13 @@
 //! In a stream, a match counts only when it reaches into the fresh bytes: what lies in the old ones
 //! alone was reported before.
 
-use crate::detect::matcher::number_matches;
+use std::sync::Arc;
+
+use crate::detect::matcher::{entropy, number_matches};
 use crate::detect::outcome::{Excerpt, Remark};
 use crate::detect::program::{
-    Base64Test, CAPTURES, CaptureName, Chain, Chains, ContentTest, PcreTest, Test, Value,
+    Asn1Test, Base64Test, CAPTURES, CaptureName, Chain, Chains, ContentTest, EntropyOf, PcreTest,
+    Test, Value,
 };
 
 use super::Work;
@@ -119,67 +122,59 @@ fn run(tests: &[Test], bytes: &[u8], cursor: Cursor, work: &mut Work) -> Step {
     let Some((test, rest)) = tests.split_first() else {
         return complete(cursor, work);
     };
-    let pass = |cursor: Option<Cursor>, work: &mut Work| match cursor {
-        Some(cursor) => run(rest, bytes, cursor, work),
-        None => Step::Retry,
-    };
     match test {
-        Test::Content(test) if test.negated => {
-            let absent = first_occurrence(test, bytes, cursor, work).map(|found| found.is_none());
-            match absent {
-                Some(absent) => pass(absent.then_some(cursor), work),
-                None => Step::GaveUp,
-            }
-        }
+        Test::Content(test) if test.negated => match first_occurrence(test, bytes, cursor, work) {
+            Some(None) => run(rest, bytes, cursor, work),
+            Some(Some(_)) => Step::Retry,
+            None => Step::GaveUp,
+        },
         Test::Content(test) => content(test, rest, bytes, cursor, work),
         Test::Pcre(test) => pcre(test, rest, bytes, cursor, work),
-        Test::ByteTest(test) => {
-            let end = bytes::byte_test(test, bytes, cursor.position, &work.variables);
-            pass(end.map(|end| cursor.touching(end)), work)
-        }
         Test::ByteJump(test) => {
             let jumped = bytes::byte_jump(test, bytes, cursor.position, &work.variables);
-            let moved = jumped.map(|(end, position)| Cursor {
+            let Some((end, position)) = jumped else {
+                return Step::Retry;
+            };
+            let moved = Cursor {
                 position,
                 ..cursor.touching(end)
-            });
+            };
             // Where a jump lands does not grow with where it starts.
-            not_for_good(pass(moved, work))
+            not_for_good(run(rest, bytes, moved, work))
         }
+        test => match once(test, bytes, cursor, work) {
+            Some(cursor) => run(rest, bytes, cursor, work),
+            None => Step::Retry,
+        },
+    }
+}
+
+/// A test that holds in one way or not at all: how far the chain has come with it.
+fn once(test: &Test, bytes: &[u8], cursor: Cursor, work: &mut Work) -> Option<Cursor> {
+    let behind = |position: usize| Cursor {
+        position,
+        ..cursor.touching(position)
+    };
+    let touching = |end: usize| cursor.touching(end);
+    let (position, variables) = (cursor.position, &mut work.variables);
+    match test {
+        Test::ByteTest(test) => bytes::byte_test(test, bytes, position, variables).map(touching),
         Test::ByteExtract(test) => {
-            let end = bytes::byte_extract(test, bytes, cursor.position, &mut work.variables);
-            pass(
-                end.map(|end| Cursor {
-                    position: end,
-                    ..cursor.touching(end)
-                }),
-                work,
-            )
+            bytes::byte_extract(test, bytes, position, variables).map(behind)
         }
-        Test::ByteMath(test) => {
-            let end = bytes::byte_math(test, bytes, cursor.position, &mut work.variables);
-            pass(
-                end.map(|end| Cursor {
-                    position: end,
-                    ..cursor.touching(end)
-                }),
-                work,
-            )
-        }
-        Test::IsDataAt(test) => {
-            let end = bytes::is_data_at(test, bytes, cursor.position, &work.variables);
-            pass(end.map(|end| cursor.touching(end)), work)
-        }
+        Test::ByteMath(test) => bytes::byte_math(test, bytes, position, variables).map(behind),
+        Test::IsDataAt(test) => bytes::is_data_at(test, bytes, position, variables).map(touching),
         Test::Size(test) => {
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let size = size.saturating_add(work.origin);
-            pass(number_matches(*test, size).then_some(cursor), work)
+            number_matches(*test, size).then_some(cursor)
         }
-        Test::Data(test) => pass(data_matches(test, bytes, work).then_some(cursor), work),
-        Test::Base64(test) => {
-            let end = base64(test, bytes, cursor, work);
-            pass(end.map(|end| cursor.touching(end)), work)
-        }
+        Test::Data(test) => data_matches(test, bytes, work).then_some(cursor),
+        Test::Base64(test) => base64(test, bytes, cursor, work).map(touching),
+        Test::Entropy(test) => entropy_of(test, bytes, work).map(touching),
+        Test::Asn1(test) => asn1(test, bytes, cursor, work).map(touching),
+        // These move on their own.
+        Test::Content(_) | Test::Pcre(_) | Test::ByteJump(_) => None,
     }
 }
 
@@ -371,6 +366,36 @@ fn capture(test: &PcreTest, (subject, start): (&[u8], usize), work: &mut Work) {
             value: Excerpt::of(group(capture.group)),
         });
     }
+}
+
+/// The index behind the bytes whose entropy is as asked.
+fn entropy_of(test: &EntropyOf, bytes: &[u8], work: &mut Work) -> Option<usize> {
+    let end = match test.bytes {
+        0 => bytes.len(),
+        length => test.offset.checked_add(length)?,
+    };
+    let part = bytes.get(test.offset..end)?;
+    if !work.spend(part.len()) {
+        return None;
+    }
+    let value = entropy(part);
+    if !test.test.matches(value) {
+        return None;
+    }
+    work.remark(Remark::Entropy {
+        buffer: Arc::clone(&test.buffer),
+        value,
+    });
+    Some(end)
+}
+
+/// The index behind the data that is as asked.
+fn asn1(test: &Asn1Test, bytes: &[u8], cursor: Cursor, work: &mut Work) -> Option<usize> {
+    let base = if test.relative { cursor.position } else { 0 };
+    let start = i64::try_from(base).ok()?.checked_add(test.offset)?;
+    let data = bytes.get(usize::try_from(start).ok()?..)?;
+    let found = work.spend(0) && test.checks.matches(data);
+    found.then_some(bytes.len())
 }
 
 /// Decodes and tests what was decoded; the index behind the encoded bytes where that matches.

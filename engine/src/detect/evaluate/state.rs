@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use crate::detect::FlowState;
 use crate::detect::matcher::number_matches;
-use crate::detect::program::{Comparison, FlowOperand, Program, StateChange, StateTest};
-use crate::detect::state::HostBits;
+use crate::detect::program::{Comparison, FlowOperand, Program, StateChange, StateTest, TagScope};
+use crate::detect::state::{HostBits, TaggedHosts};
 use crate::frame::Timestamp;
 
 /// The state that signatures test and change, for one packet.
 pub(in crate::detect) struct StateStore<'a> {
     pub(in crate::detect) flow: Option<&'a mut FlowState>,
     pub(in crate::detect) host_bits: &'a mut HostBits,
+    pub(in crate::detect) tagged_hosts: &'a mut TaggedHosts,
     /// Source and destination of the packet.
     pub(in crate::detect) ends: (IpAddr, IpAddr),
     pub(in crate::detect) now: Timestamp,
@@ -78,6 +79,23 @@ pub(in crate::detect) fn apply_changes(program: &Program, store: &mut StateStore
         } else if let Some(flow) = store.flow.as_deref_mut() {
             let kept = change_flow(flow, change, store.limit);
             store.full += u64::from(kept.is_err());
+        }
+    }
+}
+
+/// Lets the packets behind the one at hand be recorded, as the signature asks. A packet of no flow has no
+/// session.
+pub(in crate::detect) fn apply_tags(program: &Program, store: &mut StateStore<'_>) {
+    let now = store.now;
+    for tag in &program.tags {
+        match tag.scope {
+            TagScope::Session => {
+                if let Some(flow) = store.flow.as_deref_mut() {
+                    flow.tagged.add(tag.extent, now);
+                }
+            }
+            TagScope::Source => store.tagged_hosts.add(store.ends.0, tag.extent, now),
+            TagScope::Destination => store.tagged_hosts.add(store.ends.1, tag.extent, now),
         }
     }
 }

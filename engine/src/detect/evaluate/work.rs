@@ -27,6 +27,8 @@ pub(in crate::detect) struct Work {
     pub(in crate::detect) data_full: u64,
     /// What the signature at hand has to say, should it match.
     remarks: Vec<Remark>,
+    /// Variables are set by what stands before their use, in the same evaluation or in that of an earlier buffer of
+    /// the signature at hand.
     pub(super) variables: [u64; MAX_VARIABLES],
     /// A match must reach beyond this index.
     pub(super) fresh_from: Option<usize>,
@@ -107,7 +109,6 @@ impl Work {
             .saturating_mul(SEARCH_FACTOR)
             .saturating_add(SEARCH_FLOOR);
         self.exceeded = false;
-        self.variables = [0; MAX_VARIABLES];
     }
 
     /// Takes one step that looks at `bytes` bytes at most; false when there is none left.

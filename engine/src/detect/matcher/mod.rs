@@ -4,12 +4,16 @@
 //! regular-expression engines' own caches while they warm up.
 
 mod address;
+mod asn1;
+mod entropy;
 mod intervals;
 mod literal;
 mod number;
 mod regular;
 
 pub(super) use address::AddressSet;
+pub(super) use asn1::Asn1Checks;
+pub(super) use entropy::{EntropyTest, entropy};
 pub(super) use intervals::Intervals;
 pub(super) use literal::Literal;
 pub(super) use number::{number_matches, parse_integer, parse_number_test, parse_sized_test};

@@ -4,6 +4,7 @@ mod adjusted;
 mod packet;
 mod payload;
 mod state;
+mod tag;
 
 use std::sync::Arc;
 
@@ -15,14 +16,15 @@ use super::matcher::{AddressSet, Intervals};
 pub(super) use adjusted::{Adjusted, Suppression};
 pub(super) use packet::{
     AppProtocolTest, BitsModifier, ChecksumOf, FlowCondition, FragmentBits, Hosts, IpOption,
-    PacketTest, ProtocolMode, ScoreTest, Sides, VlanLayer,
+    PacketTest, ProtocolMode, RpcCall, ScoreTest, Sides, VlanLayer,
 };
 pub(super) use payload::{
-    Absent, Base64Test, BufferTests, ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest,
-    Capture, CaptureName, Chain, Chains, ContentTest, DataCommand, DataTest, FastPattern, IsDataAt,
-    JumpOrigin, MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
+    Absent, Asn1Test, Base64Test, BufferTests, ByteExtract, ByteJump, ByteMath, ByteOperator,
+    ByteTest, Capture, CaptureName, Chain, Chains, ContentTest, DataCommand, DataTest, EntropyOf,
+    FastPattern, IsDataAt, JumpOrigin, MathOperator, NumberFormat, PcreTest, Reading, Test, Value,
 };
 pub(super) use state::{Comparison, FlowOperand, HostCommand, HostTrack, StateChange, StateTest};
+pub(super) use tag::{Tag, TagExtent, TagScope};
 
 /// Variables that one signature may extract.
 pub(in crate::detect) const MAX_VARIABLES: usize = 16;
@@ -50,6 +52,8 @@ pub(in crate::detect) struct Program {
     pub(in crate::detect) application: Option<Application>,
     pub(in crate::detect) scan: Scan,
     pub(in crate::detect) changes: Box<[StateChange]>,
+    /// What is recorded behind an alert.
+    pub(in crate::detect) tags: Box<[Tag]>,
     pub(in crate::detect) threshold: Option<Threshold>,
     /// False: acts without an alert.
     pub(in crate::detect) alerts: bool,

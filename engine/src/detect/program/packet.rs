@@ -56,6 +56,10 @@ pub(in crate::detect) enum PacketTest {
     TcpAcknowledgement(NumberTest),
     TcpWindow(NumberTest),
     TcpMaximumSegment(NumberTest),
+    TcpWindowScale(NumberTest),
+    /// The MTU of a packet-too-big message of ICMPv6.
+    Icmp6Mtu(NumberTest),
+    Rpc(RpcCall),
     SameAddress,
     FlowAge(NumberTest),
     FlowPackets(Sides, NumberTest),
@@ -71,6 +75,15 @@ pub(in crate::detect) enum PacketTest {
     Reputation(Hosts, Arc<Scores>, ScoreTest),
     /// A decode or stream event by its full name.
     Event(Box<str>),
+}
+
+/// `rpc`: what is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::detect) struct RpcCall {
+    pub(in crate::detect) program: u32,
+    /// `None`: any.
+    pub(in crate::detect) version: Option<u32>,
+    pub(in crate::detect) procedure: Option<u32>,
 }
 
 /// Whose reputation is asked about.

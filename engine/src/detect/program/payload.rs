@@ -6,7 +6,7 @@ use weir_policies::rule::ast::NumberTest;
 
 use crate::detect::buffers::BufferId;
 use crate::detect::data::DataSet;
-use crate::detect::matcher::{Literal, Regular};
+use crate::detect::matcher::{Asn1Checks, EntropyTest, Literal, Regular};
 use crate::detect::outcome::CaptureKind;
 
 /// Tests on one buffer. All chains must match, each on its own.
@@ -24,6 +24,8 @@ pub(in crate::detect) struct Chains {
     pub(in crate::detect) placed: bool,
     /// Some test reads bytes; without one, the absence of bytes is all that is asked for.
     pub(in crate::detect) reads: bool,
+    /// Some test uses a variable that is read from another buffer: that one is asked first.
+    pub(in crate::detect) imports: bool,
     /// `absent`
     pub(in crate::detect) absent: Option<Absent>,
 }
@@ -81,6 +83,8 @@ pub(in crate::detect) enum Test {
     Size(NumberTest),
     Base64(Base64Test),
     Data(DataTest),
+    Entropy(EntropyOf),
+    Asn1(Asn1Test),
 }
 
 /// `content`
@@ -219,6 +223,25 @@ pub(in crate::detect) struct IsDataAt {
     pub(in crate::detect) position: Value,
     pub(in crate::detect) relative: bool,
     pub(in crate::detect) negated: bool,
+}
+
+/// `entropy`: of a part of the buffer.
+#[derive(Debug)]
+pub(in crate::detect) struct EntropyOf {
+    /// Length of the part; 0: up to the end.
+    pub(in crate::detect) bytes: usize,
+    pub(in crate::detect) offset: usize,
+    pub(in crate::detect) test: EntropyTest,
+    /// Under which name an alert shows it.
+    pub(in crate::detect) buffer: Arc<str>,
+}
+
+/// `asn1`
+#[derive(Debug)]
+pub(in crate::detect) struct Asn1Test {
+    pub(in crate::detect) checks: Asn1Checks,
+    pub(in crate::detect) relative: bool,
+    pub(in crate::detect) offset: i64,
 }
 
 /// `dataset`, `datarep`: all the bytes of the buffer looked up in a set.

@@ -8,7 +8,7 @@ use weir_policies::rule::ast::Action;
 
 use crate::detect::candidates::{Candidates, Found};
 use crate::detect::detector::DetectCounters;
-use crate::detect::evaluate::{StateStore, Work, apply_changes};
+use crate::detect::evaluate::{StateStore, Work, apply_changes, apply_tags};
 use crate::detect::outcome::{Tally, Weight};
 use crate::detect::program::Program;
 use crate::detect::state::Thresholds;
@@ -99,6 +99,9 @@ impl Round<'_> {
         let (action, alerts) = self.adjust(program);
         let weight = Weight::new(action, rules.signature(id).priority, id);
         let drops = decision.act && matches!(action, Action::Drop | Action::Reject(_));
+        if decision.alert && alerts {
+            apply_tags(program, &mut self.store);
+        }
         if program.alerts && decision.alert && alerts {
             let hit = Hit {
                 signature: id,

@@ -48,6 +48,7 @@ impl Round<'_> {
     fn test_buffers(&mut self, program: &Program, change: bool) -> Option<()> {
         let buffers = Buffers {
             packet: self.inspection.packet,
+            link: self.inspection.meta.link,
         };
         let asked = program.buffers.iter();
         for BufferTests { buffer, tests } in asked.filter(|asked| asked.tests.change() == change) {

@@ -7,8 +7,10 @@
 mod bucket;
 mod host_bits;
 mod name;
+mod tags;
 mod threshold;
 
 pub(super) use host_bits::HostBits;
 pub(super) use name::Name;
+pub(super) use tags::{Tagged, TaggedHosts};
 pub(super) use threshold::{Count, Decision, ThresholdKey, ThresholdState, Thresholds, decide};

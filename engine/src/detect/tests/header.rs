@@ -312,3 +312,43 @@ fn the_size_of_a_super_frame_is_that_of_its_segments() {
         assert_eq!(fired, test == "1000", "{test}: no rest");
     }
 }
+
+#[test]
+fn the_mtu_of_a_packet_too_big_message_is_read() {
+    let too_big = ipv6(58, &[2, 0, 0, 0, 0, 0, 5, 0]);
+    let echo = ipv6(58, &[128, 0, 0, 0, 0, 0, 5, 0]);
+    for (frame, value, expected) in [
+        (&too_big, "1280", true),
+        (&too_big, "<1280", false),
+        (&echo, "1280", false),
+    ] {
+        let rule = format!("alert icmpv6 any any -> any any (icmpv6.mtu:{value}; sid:1;)");
+        assert_eq!(hits(&rule, frame), expected, "{value}");
+    }
+}
+
+#[test]
+fn the_window_scale_is_read_as_it_was_sent() {
+    let scaled = |options: &[u8]| {
+        let mut segment = tcp_segment(1024, 80, 2, b"");
+        segment.truncate(20);
+        segment.extend(options);
+        segment[12] = u8::try_from(segment.len() / 4).unwrap() << 4;
+        ipv6(6, &segment)
+    };
+    for (options, value, expected) in [
+        (&[1, 3, 3, 7][..], "7", true),
+        (&[1, 3, 3, 15], "15", true),
+        (&[1, 3, 3, 15], ">14", true),
+        (&[2, 4, 5, 0xb4, 3, 3, 7, 0], "7", true),
+        (&[2, 4, 5, 0xb4], ">0", false),
+        (&[], "0", false),
+    ] {
+        let rule = format!("alert tcp any any -> any any (tcp.wscale:{value}; sid:1;)");
+        assert_eq!(
+            hits(&rule, &scaled(options)),
+            expected,
+            "{options:?} {value}"
+        );
+    }
+}

@@ -127,6 +127,8 @@ pub(super) struct Lab {
     parsers: ParserPool,
     /// What each direction has sent, where it is fed as a stream.
     sent: [Vec<u8>; 2],
+    /// Whether the last packet is to be recorded.
+    pub(super) tagged: bool,
     /// What the last packet asked for.
     pub(super) effect: Effect,
     pub(super) hits: Vec<Hit>,
@@ -173,6 +175,7 @@ impl Lab {
             app: AppFlow::default(),
             parsers: ParserPool::new(crate::app_layer::Limits::default()),
             sent: [Vec::new(), Vec::new()],
+            tagged: false,
             effect: Effect::None,
             hits: Vec::new(),
             remarks: Vec::new(),
@@ -213,6 +216,7 @@ impl Lab {
         };
         let flow = self.view.is_some().then_some(&mut self.flow);
         let outcome = self.detector.inspect(&inspection, flow);
+        self.tagged = outcome.is_tagged();
         self.effect = outcome.effect();
         self.hits = outcome.hits().to_vec();
         let remarks = outcome.hits().iter().flat_map(|hit| outcome.remarks(hit));

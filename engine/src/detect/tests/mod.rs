@@ -11,4 +11,5 @@ mod refusals;
 mod semantics;
 mod state;
 mod streams;
+mod tags;
 mod transactions;

@@ -138,6 +138,32 @@ const CASES: &[(&str, &[u8], bool)] = &[
     ("base64_decode:bytes 4, offset 0; base64_data; content:\"hello\";", b"aGVsbG8=", false),
     ("base64_decode:bytes 4, offset 0; base64_data; content:\"hel\"; bsize:3;", b"aGVsbG8=", true),
     ("base64_decode; base64_data; content:\"nope\";", b"aGVsbG8=", false),
+    // variables reach into what is decoded, and those read there are others
+    ("byte_extract:1,0,n; base64_decode:offset 1; base64_data; byte_test:1,=,n,0;", b"haGVsbG8=", true),
+    ("byte_extract:1,0,n; base64_decode:offset 1; base64_data; byte_test:1,=,n,0;", b"iaGVsbG8=", false),
+    ("byte_extract:1,0,n; base64_decode:offset 1; base64_data; byte_extract:1,1,m; pkt_data; byte_test:1,=,n,0;", b"haGVsbG8=", true),
+    ("byte_extract:1,0,n; base64_decode:offset 1; base64_data; byte_extract:1,1,n; byte_test:1,=,n,1;", b"haGVsbG8=", true),
+    // entropy
+    ("entropy:2;", b"abcd", true),
+    ("entropy:value >= 2;", b"abcd", true),
+    ("entropy:value > 2;", b"abcd", false),
+    ("entropy:bytes 2, offset 1, value =1;", b"xabx", true),
+    ("entropy:value 0.5-1.5, offset 2;", b"xxabab", true),
+    ("entropy:bytes 9, value >= 0;", b"abcd", false),
+    // asn1
+    ("asn1:oversize_length 500, absolute_offset 0;", b"\x04\x82\x01\xf5", true),
+    ("asn1:oversize_length 500, absolute_offset 0;", b"\x04\x82\x01\xf4", false),
+    ("asn1:oversize_length 500, absolute_offset 1;", b".\x04\x82\x01\xf5", true),
+    ("content:\"ab\"; asn1:bitstring_overflow, relative_offset 1;", b"ab.\x03\x01\x01", true),
+    ("content:\"ab\"; asn1:double_overflow, bitstring_overflow, relative_offset 0, oversize_length 9;", b"ab.\x03\x01\x01", false),
+    ("content:\"|03|\"; asn1:bitstring_overflow,relative_offset -1;", b"ab\x03\x01\x01", true),
+    // rpc
+    ("rpc:100009,*,*;", b"\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02\0\0\0\x03", true),
+    ("rpc:100009,2,3;", b"\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02\0\0\0\x03", true),
+    ("rpc:100009,*,4;", b"\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02\0\0\0\x03", false),
+    ("rpc:100009,1,*;", b"\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02\0\0\0\x03", false),
+    ("rpc:100009,*,*;", b"\0\0\0\x01\0\0\0\x01\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02\0\0\0\x03", false),
+    ("rpc:100009,*,*;", b"\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x01\x86\xa9\0\0\0\x02", false),
     // pkt_data, fast_pattern, rawbytes
     ("pkt_data; content:\"abc\";", b"abc", true),
     ("content:\"abc\"; content:\"d\"; fast_pattern;", b"abcd", true),

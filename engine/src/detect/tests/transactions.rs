@@ -319,3 +319,42 @@ fn older_keywords_look_into_the_same_buffers() {
     );
     assert_eq!(lab.send(ToServer, b"SSH-2.0-OpenSSH_9\r\n"), [5, 6]);
 }
+
+#[test]
+fn a_number_that_is_read_from_one_buffer_is_used_in_another() {
+    let rule = r#"alert http any any -> any any (http.request_body; content:"c2f="; http.cookie; content:"auth="; byte_extract:4,0,c2f,relative; http.request_body; byte_test:4,=,c2f,0,relative; sid:1;)"#;
+    let request = |cookie: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    for (cookie, body, expected) in [
+        ("auth=wxyz", "c2f=wxyz", &[1][..]),
+        ("auth=wxyz", "c2f=wxyZ", &[]),
+        ("a=wxyz", "c2f=wxyz", &[]),
+        ("auth=wxyz", "c2f=wx", &[]),
+    ] {
+        let mut lab = Lab::new(rule);
+        let text = request(cookie, body);
+        assert_eq!(lab.send(ToServer, text.as_bytes()), expected, "{text}");
+        // The body comes later than the cookie.
+        let mut lab = Lab::new(rule);
+        let (head, body) = text.as_bytes().split_at(text.len() - body.len());
+        assert!(lab.send(ToServer, head).is_empty());
+        assert_eq!(lab.send(ToServer, body), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_number_that_may_not_have_been_read_yet_is_not_used() {
+    for tests in [
+        r#"http.cookie; byte_extract:1,0,n; pkt_data; byte_test:1,=,n,0;"#,
+        r#"byte_extract:1,0,n; http.cookie; byte_test:1,=,n,0;"#,
+        r#"http.uri; byte_extract:1,0,a; http.cookie; byte_extract:1,0,b; byte_test:1,=,a,0; http.uri; byte_test:1,=,b,0;"#,
+        r#"http.cookie; byte_test:1,=,n,0; http.uri; byte_extract:1,0,n;"#,
+    ] {
+        let text = format!("alert http any any -> any any ({tests} sid:1;)");
+        assert_eq!(compile(&text).refused.len(), 1, "{tests}");
+    }
+}

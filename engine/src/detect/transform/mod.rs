@@ -3,6 +3,7 @@
 mod base64;
 mod capture;
 mod inflate;
+mod subslice;
 mod xor;
 
 use md5::{Digest, Md5};
@@ -18,6 +19,7 @@ use base64::FromBase64;
 use capture::Capture;
 pub(super) use inflate::Inflater;
 use inflate::{Envelope, Inflate};
+use subslice::Subslice;
 use xor::Xor;
 
 /// Bytes that a transform gives at most; what is beyond is cut.
@@ -60,6 +62,8 @@ pub(super) enum Transform {
     StripPseudoHeaders,
     /// `from_base64`
     FromBase64(FromBase64),
+    /// `subslice`
+    Subslice(Subslice),
 }
 
 /// Names of the transforms that are evaluated.
@@ -73,6 +77,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "pcrexform",
     "strip_pseudo_headers",
     "strip_whitespace",
+    "subslice",
     "tld",
     "to_lowercase",
     "to_md5",
@@ -109,7 +114,9 @@ impl Transform {
             "from_base64" => Self::FromBase64(base64::read(value)?),
             "pcrexform" => Self::Capture(Capture::new(value.unwrap_or_default())?),
             "gunzip" => Self::Inflate(inflate::read(Envelope::Gzip, value)?),
+            "subslice" => Self::Subslice(subslice::read(value.unwrap_or_default())?),
             "zlib_deflate" => Self::Inflate(inflate::read(Envelope::Zlib, value)?),
+            "luaxform" => return Err("not evaluated: there is no interpreter of Lua".to_owned()),
             _ => return Err("this transform is not evaluated".to_owned()),
         })
     }
@@ -127,7 +134,17 @@ impl Transform {
                 | Self::Xor(_)
                 | Self::Inflate(_)
                 | Self::FromBase64(_)
+                | Self::Subslice(_)
         )
+    }
+
+    /// Whether what it gives depends on where its input ends.
+    pub(super) fn needs_end(&self) -> bool {
+        match self {
+            Self::Domain | Self::Tld | Self::Md5 | Self::Sha1 | Self::Sha256 => true,
+            Self::Subslice(subslice) => subslice.needs_end(),
+            _ => false,
+        }
     }
 
     /// Writes the transformed `input` to `out`, which is emptied first. Fails where an expression gave up.
@@ -174,6 +191,7 @@ impl Transform {
                 }
             }
             Self::FromBase64(options) => options.apply(input, out),
+            Self::Subslice(subslice) => out.extend_from_slice(subslice.of(input)),
         }
         out.truncate(OUTPUT);
         Ok(())

@@ -1,0 +1,182 @@
+//! `asn1`: what BER-encoded data says of itself (X.690), where that gives an attack away.
+
+/// Elements that are looked at, at most.
+const ELEMENTS: usize = 256;
+/// Elements within elements.
+const DEPTH: usize = 32;
+/// Longest text of a real number that is not an overflow.
+const REAL_TEXT: usize = 256;
+
+/// What is asked: any of it is a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Asn1Checks {
+    /// More unused bits than a bit string has.
+    pub(crate) bitstring_overflow: bool,
+    /// A real number whose text is longer than decoders' buffers.
+    pub(crate) double_overflow: bool,
+    /// An element says that it is longer than this.
+    pub(crate) oversize_length: Option<u64>,
+}
+
+/// The head of an element.
+struct Element {
+    class: u8,
+    constructed: bool,
+    number: u8,
+    /// What it says of its length; `None`: up to an end mark.
+    length: Option<u64>,
+    /// Index of its content.
+    content: usize,
+}
+
+impl Asn1Checks {
+    /// Whether any element of the data is what is asked for. Data that ends early is read as far as it goes.
+    pub(crate) fn matches(&self, data: &[u8]) -> bool {
+        let mut at = 0;
+        let mut open = [0; DEPTH];
+        let mut depth = 0usize;
+        for _ in 0..ELEMENTS {
+            while let Some(end) = depth.checked_sub(1).and_then(|top| open.get(top))
+                && at >= *end
+            {
+                depth -= 1;
+            }
+            let Some(element) = Element::read(data, at) else {
+                return false;
+            };
+            if self.fits(&element, data) {
+                return true;
+            }
+            let length = element
+                .length
+                .and_then(|length| usize::try_from(length).ok());
+            let end = length.and_then(|length| element.content.checked_add(length));
+            let end = end.unwrap_or(data.len()).min(data.len());
+            at = if element.constructed {
+                element.content
+            } else {
+                end
+            };
+            if element.constructed && end > element.content {
+                let Some(place) = open.get_mut(depth) else {
+                    return false;
+                };
+                *place = end;
+                depth += 1;
+            }
+        }
+        false
+    }
+
+    fn fits(&self, element: &Element, data: &[u8]) -> bool {
+        const BIT_STRING: u8 = 3;
+        const REAL: u8 = 9;
+        let oversize = self
+            .oversize_length
+            .is_some_and(|most| element.length.is_some_and(|length| length > most));
+        let primitive = element.class == 0 && !element.constructed;
+        let first = data.get(element.content).copied();
+        let length = element.length.unwrap_or(0);
+        let bits = self.bitstring_overflow
+            && primitive
+            && element.number == BIT_STRING
+            && length > 0
+            && first.is_some_and(|unused| u64::from(unused) > (length - 1).saturating_mul(8));
+        // Text of a decimal number: the two highest bits of its first byte are clear (X.690, 8.5.8).
+        let text = self.double_overflow
+            && primitive
+            && element.number == REAL
+            && length > REAL_TEXT as u64
+            && first.is_some_and(|form| form & 0xc0 == 0);
+        oversize || bits || text
+    }
+}
+
+impl Element {
+    fn read(data: &[u8], at: usize) -> Option<Self> {
+        let tag = *data.get(at)?;
+        let mut next = at + 1;
+        let mut number = tag & 0x1f;
+        if number == 0x1f {
+            // Further bytes of the number: all but the last have their highest bit set.
+            while *data.get(next)? & 0x80 != 0 {
+                next += 1;
+            }
+            number = 0x1f;
+            next += 1;
+        }
+        let first = *data.get(next)?;
+        next += 1;
+        let length = match first {
+            0x80 => None,
+            0..=0x7f => Some(first.into()),
+            _ => {
+                let count = usize::from(first & 0x7f);
+                let digits = data.get(next..next + count)?;
+                next += count;
+                let value = digits.iter().try_fold(0u64, |value, byte| {
+                    value.checked_mul(256)?.checked_add(u64::from(*byte))
+                });
+                Some(value.unwrap_or(u64::MAX))
+            }
+        };
+        Some(Self {
+            class: tag >> 6,
+            constructed: tag & 0x20 != 0,
+            number,
+            length,
+            content: next,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: Asn1Checks = Asn1Checks {
+        bitstring_overflow: true,
+        double_overflow: true,
+        oversize_length: Some(1000),
+    };
+
+    #[test]
+    fn each_check_finds_its_element_at_any_depth() {
+        let long_real = [&[9, 0x82, 1, 1, 3][..], &[b'1'; 256]].concat();
+        let nested = [&[0x30, 0x82, 1, 5][..], &long_real].concat();
+        for (data, found) in [
+            (&[3, 2, 9, 0xff][..], true),
+            (&[3, 2, 8, 0xff], false),
+            (&[3, 1, 1], true),
+            (&[3, 0], false),
+            // The same number in another class is no bit string.
+            (&[0x83, 1, 1], false),
+            (&[0x30, 6, 2, 1, 5, 3, 1, 1], true),
+            (&[0x30, 0x80, 2, 1, 5, 3, 1, 1, 0, 0], true),
+            (&[0x30, 3, 2, 1, 5, 3, 1, 1], true),
+            (&long_real, true),
+            (&nested, true),
+            (&[4, 0x82, 0x03, 0xe8], false),
+            (&[4, 0x82, 0x03, 0xe9], true),
+            (&[4, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0], true),
+            (&[0x1f, 0x81, 1, 1, 0], false),
+            (&[0x1f, 0x81], false),
+            (&[4, 0x85], false),
+            (&[], false),
+        ] {
+            assert_eq!(ALL.matches(data), found, "{data:02x?}");
+            assert!(!Asn1Checks::default().matches(data));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_data_makes_it_panic(data in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ALL.matches(&data);
+        }
+    }
+}
