@@ -16,9 +16,15 @@ use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
 use weir_engine::frame::Timestamp;
 
 /// Protocol, what is measured, the seed, and how many transactions it has.
-const CONVERSATIONS: [(&str, &str, &[u8], u64); 5] = [
+const CONVERSATIONS: [(&str, &str, &[u8], u64); 6] = [
     ("dns", "tcp", include_bytes!("../../fuzz/seeds/dns/tcp"), 4),
     ("dns", "udp", include_bytes!("../../fuzz/seeds/dns/udp"), 4),
+    (
+        "ftp",
+        "session",
+        include_bytes!("../../fuzz/seeds/ftp/session"),
+        9,
+    ),
     (
         "tls",
         "1.2",

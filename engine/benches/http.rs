@@ -14,7 +14,9 @@ use std::io::Write as _;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use weir_engine::app_layer::{AppFlow, Digests, Feed, FileNeeds, Limits, ParserPool, Window};
+use weir_engine::app_layer::{
+    AppFlow, Digests, Feed, FileNeeds, Limits, ParserPool, Peers, Window,
+};
 use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
 use weir_engine::frame::Timestamp;
 
@@ -57,7 +59,7 @@ impl Talk {
                 other: Window::default(),
                 eof: false,
                 datagram: false,
-                server_port: 80,
+                peers: Peers::of_port(80),
                 at: Timestamp(0),
             };
             *offset += segment.len() as u64;

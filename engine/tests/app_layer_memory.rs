@@ -92,7 +92,7 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
     let chain = [&[0, 1, 0xff, 0xf0][..], &[0; 12]].concat();
     let hello = record(&[&[1, 0, 0xff, 0xff][..], &vec![0; 16_000]].concat());
     let more = record(&vec![0; 16_000]);
-    let cases: [(&str, FlowDirection, Vec<u8>, u64); 8] = [
+    let cases: [(&str, FlowDirection, Vec<u8>, u64); 12] = [
         ("dns", ToClient, hostile(&[], &dns_that_unfolds()), 8 << 20),
         (
             "dns",
@@ -104,6 +104,10 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
         ("tls", ToClient, hostile(&record(&chain), &more), 1 << 20),
         ("tls", ToServer, hostile(&hello, &more), 1 << 20),
         ("tls", ToServer, hostile(&[], &record(&[])), 256 << 10),
+        ("ftp", ToServer, hostile(b"STOR ", b"x"), 64 << 10),
+        ("ftp", ToServer, hostile(&[], b"STOR a\r\n"), 1 << 20),
+        ("ftp", ToClient, hostile(b"214-\r\n", b" help\r\n"), 8 << 20),
+        ("ftp-data", ToClient, hostile(&[], b"x"), 1 << 20),
         ("ssh", ToServer, hostile(b"SSH-2.0-", b"x"), 64 << 10),
         (
             "ssh",

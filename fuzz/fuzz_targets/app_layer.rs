@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use weir_engine::app_layer::{
-    AppFlow, BufferShape, Feed, Limits, ParserPool, ProtocolId, Recognition, Transaction, Window,
+    AppFlow, BufferShape, Feed, Limits, ParserPool, Peers, ProtocolId, Recognition, Transaction, Window,
     buffers,
 };
 use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
@@ -95,7 +95,7 @@ fn run(
             eof: false,
             datagram,
             from_start: true,
-            server_port: if piece.len() % 2 == 0 { 53 } else { 80 },
+            peers: Peers::of_port(if piece.len() % 2 == 0 { 53 } else { 80 }),
             at: Timestamp(0),
         };
         let mut rounds = 0;

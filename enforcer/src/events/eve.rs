@@ -101,7 +101,9 @@ impl EveFormatter {
         );
         if let (true, Some(transaction), Some(name)) = (written, alert.transaction, alert.app_proto)
         {
-            add_object(name, into, &mut |fields| transaction.describe(fields));
+            add_object(object_name(name), into, &mut |fields| {
+                transaction.describe(fields)
+            });
         }
         written
     }
@@ -246,7 +248,7 @@ impl EveFormatter {
         if !wanted {
             return false;
         }
-        let kind = (record.app_proto, record.at);
+        let kind = (object_name(record.app_proto), record.at);
         let head = TransactionHead {
             header: flow_header(kind, &record.flow, record.attachments, pods),
             tx_id: record.transaction.id(),
@@ -255,7 +257,7 @@ impl EveFormatter {
         if !write_line(&head, into) {
             return false;
         }
-        add_object(record.app_proto, into, &mut |fields| {
+        add_object(object_name(record.app_proto), into, &mut |fields| {
             record.transaction.describe(fields);
             if record.keep {
                 record.transaction.describe_kept(fields);
@@ -350,6 +352,14 @@ fn verdict(disposition: Disposition, asked: Action) -> &'static str {
         (Disposition::Blocked, Action::Reject(_)) => "reject",
         (Disposition::Blocked, _) => "drop",
         (Disposition::Allowed | Disposition::WouldDrop, _) => "alert",
+    }
+}
+
+/// What records call a protocol.
+fn object_name(protocol: &str) -> &str {
+    match protocol {
+        "ftp-data" => "ftp_data",
+        name => name,
     }
 }
 

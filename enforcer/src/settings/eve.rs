@@ -52,6 +52,12 @@ pub enum EventType {
     Files,
     /// Messages of DNS.
     Dns,
+    /// Commands of FTP and their replies.
+    Ftp,
+    /// Data connections of FTP.
+    #[serde(rename = "ftp_data")]
+    #[value(name = "ftp_data")]
+    FtpData,
     /// Requests of HTTP and their responses.
     Http,
     /// Messages of LLMNR.
@@ -67,6 +73,8 @@ pub enum EventType {
 /// Types that are transactions of the application protocol of that name.
 const TRANSACTIONS: &[(EventType, &str)] = &[
     (EventType::Dns, "dns"),
+    (EventType::Ftp, "ftp"),
+    (EventType::FtpData, "ftp-data"),
     (EventType::Http, "http"),
     (EventType::Llmnr, "llmnr"),
     (EventType::Mdns, "mdns"),

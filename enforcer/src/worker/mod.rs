@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::{ArcSwap, Cache};
+use weir_engine::app_layer::Expectations;
 use weir_engine::frame::Timestamp;
 use weir_engine::pipeline::{Engine, EngineConfig};
 
@@ -142,6 +143,8 @@ fn build(config: PoolConfig<'_>, pulses: &[Arc<Pulse>]) -> Result<Vec<Worker>, P
     let formatter = EveFormatter::new(&config.settings.outputs.eve);
     let parts = sockets.into_iter().zip(receivers).zip(config.sinks);
     let mut workers = Vec::with_capacity(pulses.len());
+    // A data connection may be steered to another worker than the one that agreed on it.
+    let expectations = Arc::new(Expectations::default());
     for (index, ((socket, handovers), sink)) in parts.enumerate() {
         let Some(pulse) = pulses.get(index) else {
             break;
@@ -151,7 +154,8 @@ fn build(config: PoolConfig<'_>, pulses: &[Arc<Pulse>]) -> Result<Vec<Worker>, P
             config.engine,
             (*view.rules).clone(),
             seed().map_err(PoolError::Seed)?,
-        );
+        )
+        .with_expectations(Arc::clone(&expectations));
         let output = WorkerOutput::new(OutputParts {
             index,
             view,

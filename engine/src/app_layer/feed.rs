@@ -1,9 +1,14 @@
 //! What a packet brings to the application layer, and where its parsers come from.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{FileMemory, FileNeeds, FileService, Limits, PROTOCOLS, Parser, ProtocolId};
+use super::{
+    Expectations, FileMemory, FileNeeds, FileService, Limits, PROTOCOLS, Parser, ProtocolId,
+};
 
 /// A contiguous piece of one direction of a stream.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +17,15 @@ pub struct Window<'a> {
     pub offset: u64,
     /// Its bytes.
     pub bytes: &'a [u8],
+}
+
+/// The ends of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peers {
+    /// Who opened it.
+    pub client: SocketAddr,
+    /// The other.
+    pub server: SocketAddr,
 }
 
 /// What a packet brought to the application layer.
@@ -31,8 +45,8 @@ pub struct Feed<'a> {
     pub datagram: bool,
     /// The stream was seen from its beginning.
     pub from_start: bool,
-    /// The server's port.
-    pub server_port: u16,
+    /// The flow's ends.
+    pub peers: Peers,
     /// When.
     pub at: Timestamp,
 }
@@ -44,6 +58,7 @@ pub struct ParserPool {
     pub(super) files: FileService,
     settings: FileNeeds,
     idle: Vec<Vec<Box<dyn Parser>>>,
+    pub(super) expectations: Arc<Expectations>,
 }
 
 impl ParserPool {
@@ -58,7 +73,13 @@ impl ParserPool {
                 memory: FileMemory::new(limits.kept_files, limits.kept_file),
             },
             idle: PROTOCOLS.iter().map(|_| Vec::new()).collect(),
+            expectations: Arc::default(),
         }
+    }
+
+    /// With the table of expected connections that several pools share.
+    pub fn share(&mut self, expectations: Arc<Expectations>) {
+        self.expectations = expectations;
     }
 
     /// With what is wanted of files whatever the rules want, and whether files may be stored.
@@ -84,6 +105,18 @@ impl ParserPool {
         {
             parser.reset();
             idle.push(parser);
+        }
+    }
+}
+
+impl Peers {
+    /// Ends of which only the server's port is known.
+    #[must_use]
+    pub fn of_port(server_port: u16) -> Self {
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self {
+            client: SocketAddr::new(unknown, 0),
+            server: SocketAddr::new(unknown, server_port),
         }
     }
 }

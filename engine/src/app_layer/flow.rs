@@ -22,6 +22,8 @@ pub struct AppFlow {
     /// The parser had no room for a transaction.
     full: bool,
     recogniser: Recogniser,
+    /// It was asked whether another connection has agreed on this one.
+    asked: bool,
     /// What it was first, where the protocol has changed.
     original: Option<ProtocolId>,
     /// The parser gave up, and nobody asked yet.
@@ -65,7 +67,11 @@ impl AppFlow {
     #[must_use]
     pub fn feed(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> usize {
         let mut unread = if let State::Probing = self.state {
-            self.recognise(feed, pool)
+            if self.is_expected(feed, pool) {
+                self.resume(feed, pool)
+            } else {
+                self.recognise(feed, pool)
+            }
         } else {
             self.look(feed, pool.limits.probe);
             self.resume(feed, pool)
@@ -89,6 +95,24 @@ impl AppFlow {
         };
         self.full = true;
         bytes
+    }
+
+    /// Begins with what another connection has agreed on, where one has: asked once, when the first bytes
+    /// are there.
+    fn is_expected(&mut self, feed: &Feed<'_>, pool: &mut ParserPool) -> bool {
+        if self.asked || feed.datagram || feed.window.bytes.is_empty() {
+            return false;
+        }
+        self.asked = true;
+        let table = &pool.expectations;
+        let Some(purpose) = table.take(&feed.peers, feed.from_start, feed.at) else {
+            return false;
+        };
+        let mut parser = pool.open(purpose.protocol);
+        parser.expected(&purpose);
+        self.recogniser.adopt(purpose.protocol);
+        self.state = State::Parsing(purpose.protocol, parser);
+        true
     }
 
     /// Whether the parser gave up on what it was fed since this was last asked.
@@ -127,7 +151,9 @@ impl AppFlow {
 
     /// Looks at what a direction starts with.
     fn look(&mut self, feed: &Feed<'_>, limit: usize) -> Recognition {
-        self.recogniser.look(feed, self.start(feed), limit)
+        let other = feed.other.from(self.base[1 - feed.direction.index()]);
+        let other = other.unwrap_or_default().bytes;
+        self.recogniser.look(feed, (self.start(feed), other), limit)
     }
 
     /// Looks for the protocol, and begins with it. Returns what [`Self::parse`] does.
@@ -189,7 +215,7 @@ impl AppFlow {
             return Unread::Nothing;
         }
         parser.surround(&Surroundings {
-            server_port: feed.server_port,
+            peers: feed.peers,
             files: &pool.files,
         });
         let status = parser.parse(&Input {
@@ -199,6 +225,9 @@ impl AppFlow {
             datagram: feed.datagram,
             at: feed.at,
         });
+        while let Some((agreed, purpose)) = parser.agreed() {
+            pool.expectations.add(agreed, &purpose, feed.at);
+        }
         let unread = self.follow(status, pool);
         let left = match unread {
             Unread::Nothing => 0,
@@ -252,9 +281,9 @@ impl AppFlow {
         };
         parser.inspected(direction);
         let complete = |transaction: &dyn Transaction| {
-            FlowDirection::BOTH
-                .into_iter()
-                .all(|side| transaction.progress(side) >= protocol.protocol().complete(side))
+            let mut sides = FlowDirection::BOTH.into_iter();
+            let over = |side| transaction.progress(side) >= protocol.protocol().complete(side);
+            sides.all(over) && !transaction.lingers()
         };
         while let Some(transaction) = parser.transaction(0).filter(|first| complete(*first)) {
             done(*protocol, transaction);

@@ -130,6 +130,7 @@ mod tests {
             direction,
             bytes,
             datagram: false,
+            other: &[],
             server_port: 80,
         })
     }

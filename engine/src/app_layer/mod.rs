@@ -11,10 +11,12 @@
 //!   [`Transaction`]s;
 //! - [`AppFlow`]: what a flow knows of its protocol: being recognised, known, or not to be had;
 //! - [`File`]: a file that a transaction carries, whatever the protocol;
+//! - [`Expectations`]: connections that others have agreed on, recognised by their ends;
 //! - [`PROTOCOLS`]: the registry. A further protocol is a folder here and a line there;
 //! - [`Fields`]: how a transaction tells its record, without knowing how records are written.
 //!
-//! A protocol is recognised by content, in either direction and on any port, never by its port alone.
+//! A protocol is recognised by content, in either direction and on any port, never by its port alone; or by
+//! what another connection has agreed on, where content says nothing.
 //!
 //! Invariants: a parser never panics and never waits for bytes that it has seen; what it keeps is bounded
 //! by [`Limits`] and a limit that is hit is an event of the transaction; any cut of the same bytes gives
@@ -23,12 +25,17 @@
 
 mod digest;
 mod dns;
+mod expectation;
 mod feed;
 mod file;
 mod flow;
+mod ftp;
+mod ftp_data;
+mod greeting;
 mod http;
 mod http2;
 mod limits;
+mod lines;
 mod protocol;
 mod recognise;
 mod record;
@@ -41,7 +48,8 @@ mod transactions;
 #[cfg(test)]
 mod testing;
 
-pub use feed::{Feed, ParserPool, Window};
+pub use expectation::{Agreed, Expectations, Purpose};
+pub use feed::{Feed, ParserPool, Peers, Window};
 pub(in crate::app_layer) use file::FilePart;
 pub use file::{
     Algorithm, DigestList, DigestListError, Digests, File, FileMemory, FileNeeds, FileService,

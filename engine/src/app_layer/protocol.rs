@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{BufferId, Fields, File, FileService, Limits};
+use super::{Agreed, BufferId, Fields, File, FileService, Limits, Peers, Purpose};
 
 /// An application protocol: one static value, listed in [`PROTOCOLS`](super::PROTOCOLS).
 pub trait Protocol: Debug + Sync {
@@ -83,6 +83,8 @@ pub struct Start<'a> {
     pub direction: FlowDirection,
     /// The start of a stream, or a whole datagram.
     pub bytes: &'a [u8],
+    /// What the peer has said so far, as far as it is at hand.
+    pub other: &'a [u8],
     /// `bytes` is one datagram, whole.
     pub datagram: bool,
     /// The server's port.
@@ -239,8 +241,8 @@ pub enum Status {
 /// What a parser is told of its flow before it gets bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// The server's port.
-    pub server_port: u16,
+    /// The flow's ends.
+    pub peers: Peers,
     /// What is wanted of files, by the rules that are in force.
     pub files: &'a FileService,
 }
@@ -250,6 +252,18 @@ pub trait Parser: Debug + Send {
     /// Tells of the flow, before each [`Self::parse`]; for parsers of protocols that carry files.
     fn surround(&mut self, surroundings: &Surroundings<'_>) {
         let _ = surroundings;
+    }
+
+    /// Tells, before any bytes, what the flow was expected for; for parsers of protocols that are agreed on
+    /// elsewhere.
+    fn expected(&mut self, purpose: &Purpose) {
+        let _ = purpose;
+    }
+
+    /// The next connection that the flow has agreed on. Asked behind each [`Self::parse`] until there is
+    /// none.
+    fn agreed(&mut self) -> Option<(Agreed, Purpose)> {
+        None
     }
 
     /// Takes all of `input`, however the network cut it.
@@ -304,6 +318,12 @@ pub trait Transaction: Debug {
     fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
         let _ = (direction, index);
         None
+    }
+
+    /// Complete, but kept for another look from the direction that has not seen it so: what one direction
+    /// brought may answer what rules ask about the other.
+    fn lingers(&self) -> bool {
+        false
     }
 
     /// Anomalies so far.

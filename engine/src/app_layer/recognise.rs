@@ -96,6 +96,13 @@ impl Recogniser {
         };
     }
 
+    /// Both directions are known by what another connection has agreed on.
+    pub(super) fn adopt(&mut self, protocol: ProtocolId) {
+        for side in &mut self.sides {
+            side.found = Recognition::Known(protocol);
+        }
+    }
+
     /// What a direction was recognised as.
     pub(super) fn of(&self, direction: FlowDirection) -> Recognition {
         self.sides[direction.index()].found
@@ -139,7 +146,7 @@ impl Recogniser {
     pub(super) fn look(
         &mut self,
         feed: &Feed<'_>,
-        start: Option<Window<'_>>,
+        (start, peer): (Option<Window<'_>>, &[u8]),
         limit: usize,
     ) -> Recognition {
         let (own, other) = (feed.direction.index(), 1 - feed.direction.index());
@@ -154,7 +161,7 @@ impl Recogniser {
                 Recognition::Pending | Recognition::Failed => None,
             };
             let bytes = start.map_or(&[][..], |start| start.bytes);
-            let found = self.sides[own].look((feed, confirms), bytes, limit);
+            let found = self.sides[own].look((feed, confirms), (bytes, peer), limit);
             if found != Recognition::Pending {
                 self.sides[own].found = found;
                 self.settle(feed);
@@ -224,7 +231,7 @@ impl Side {
     fn look(
         &mut self,
         (feed, confirms): (&Feed<'_>, Option<ProtocolId>),
-        bytes: &[u8],
+        (bytes, other): (&[u8], &[u8]),
         limit: usize,
     ) -> Recognition {
         if bytes.is_empty() {
@@ -238,8 +245,9 @@ impl Side {
         let start = Start {
             direction: feed.direction,
             bytes,
+            other,
             datagram: feed.datagram,
-            server_port: feed.server_port,
+            server_port: feed.peers.server.port(),
         };
         let mut more = false;
         // What the other direction is comes first.

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use crate::event::FlowDirection;
 
 use super::{
-    AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, http, http2, ssh, tls,
+    AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, ftp, ftp_data, http, http2,
+    ssh, tls,
 };
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
@@ -14,6 +15,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ssh::SSH,
     &http2::HTTP2,
     &http::HTTP,
+    &ftp::FTP,
+    &ftp_data::FTP_DATA,
     &dns::MDNS,
     &dns::LLMNR,
     &dns::DNS,

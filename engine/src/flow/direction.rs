@@ -38,6 +38,7 @@ fn is_answer(packet: &Packet<'_>, server_port: u16) -> bool {
     app_layer::is_answer(&Start {
         direction: FlowDirection::ToClient,
         bytes: packet.payload(),
+        other: &[],
         datagram: false,
         server_port,
     })

@@ -1,6 +1,8 @@
 //! The application layer's part of a packet: bytes in, transactions out.
 
-use crate::app_layer::{AppFlow, Feed, ParserPool, ProtocolId, Transaction, Window};
+use std::net::SocketAddr;
+
+use crate::app_layer::{AppFlow, Feed, ParserPool, Peers, ProtocolId, Transaction, Window};
 use crate::detect::{FlowState, StreamView};
 use crate::event::{
     Anomaly, AnomalyKind, FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord,
@@ -87,13 +89,25 @@ fn records<'a>(
     (&mut flow.app, records)
 }
 
+/// The ends of a flow.
+pub(super) fn peers(flow: &Flow) -> Peers {
+    let end = |side| {
+        let endpoint = flow.key().endpoint(side);
+        SocketAddr::new(endpoint.address, endpoint.port)
+    };
+    Peers {
+        client: end(flow.client),
+        server: end(flow.client.other()),
+    }
+}
+
 /// What the packet brings to its flow's application layer: fresh bytes of the stream, its end, or a
 /// datagram. `None`: nothing.
 pub(super) fn feed<'a>(
     packet: &Packet<'a>,
     (tcp, stream): (&'a Tcp, Option<StreamView<'a>>),
     (direction, meta): (FlowDirection, &FrameMeta),
-    (window, server_port): (usize, u16),
+    (window, peers): (usize, Peers),
 ) -> Option<Feed<'a>> {
     match packet.transport {
         Transport::Udp { .. } => Some(Feed {
@@ -107,17 +121,13 @@ pub(super) fn feed<'a>(
             eof: false,
             datagram: true,
             from_start: true,
-            server_port,
+            peers,
             at: meta.at,
         }),
         Transport::Tcp(_) => {
             let stream = stream.filter(|view| view.fresh_from < view.bytes.len() || view.eof)?;
             let brings = (tcp, stream);
-            Some(feed_stream(
-                brings,
-                (direction, meta),
-                (window, server_port),
-            ))
+            Some(feed_stream(brings, (direction, meta), (window, peers)))
         }
         _ => None,
     }
@@ -127,7 +137,7 @@ pub(super) fn feed<'a>(
 pub(super) fn feed_stream<'a>(
     (tcp, stream): (&'a Tcp, StreamView<'a>),
     (direction, meta): (FlowDirection, &FrameMeta),
-    (window, server_port): (usize, u16),
+    (window, peers): (usize, Peers),
 ) -> Feed<'a> {
     let other = tcp.view(direction.opposite(), window);
     Feed {
@@ -138,7 +148,7 @@ pub(super) fn feed_stream<'a>(
         eof: stream.eof,
         datagram: false,
         from_start: tcp.handshake_seen(),
-        server_port,
+        peers,
         at: meta.at,
     }
 }

@@ -110,10 +110,10 @@ impl Engine {
         if !wanted || !flow.app.wants_bytes() {
             return 0;
         }
-        let server_port = flow.key().endpoint(flow.client.other()).port;
+        let peers = application::peers(flow);
         let stream = tracked.in_stream.then(|| flow.tcp.view(direction, window));
         let brings = (&flow.tcp, stream);
-        let ends = (window, server_port);
+        let ends = (window, peers);
         let Some(feed) = application::feed(packet, brings, (direction, meta), ends) else {
             return 0;
         };

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use config::EngineConfig;
 pub use exception::{ExceptionPolicies, ExceptionPolicy, ImpossiblePolicy};
 
-use crate::app_layer::ParserPool;
+use crate::app_layer::{Expectations, ParserPool};
 use crate::counters::Counters;
 use crate::decode;
 use crate::defrag::Defrag;
@@ -107,6 +107,13 @@ impl Engine {
             culprit: None,
             event_names: Vec::with_capacity(EVENT_NAMES),
         }
+    }
+
+    /// With the table of expected connections that the engines of several workers share.
+    #[must_use]
+    pub fn with_expectations(mut self, expectations: Arc<Expectations>) -> Self {
+        self.parsers.share(expectations);
+        self
     }
 
     /// Judges one frame. Its bytes may be rewritten in place (the first copy of overlapping stream data

@@ -137,11 +137,11 @@ impl Rest<'_> {
         if !flow.app.wants_bytes() {
             return 0;
         }
-        let server_port = flow.key().endpoint(flow.client.other()).port;
+        let peers = application::peers(flow);
         let mut stream = flow.tcp.view(direction, self.window);
         stream.eof |= end;
         let brings = (&flow.tcp, stream);
-        let feed = application::feed_stream(brings, (direction, meta), (self.window, server_port));
+        let feed = application::feed_stream(brings, (direction, meta), (self.window, peers));
         let rules = self.detectors.get_mut(meta.rules).rules();
         self.parsers.want_files(rules.file_needs());
         flow.app.feed(&feed, self.parsers)

@@ -12,6 +12,7 @@ mod evasion;
 mod exceptions;
 mod flows;
 mod fragments;
+mod ftp;
 mod handshake;
 mod legitimate;
 mod modes;

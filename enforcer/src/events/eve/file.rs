@@ -6,7 +6,7 @@ use weir_engine::event::{FileRecord, FlowDirection};
 use super::super::eve_record::TransactionHead;
 use super::super::json_fields;
 use super::super::pods::Pods;
-use super::{EveFormatter, flow_header, write_line};
+use super::{EveFormatter, flow_header, object_name, write_line};
 
 impl EveFormatter {
     /// Appends a file's record, where such records are written. True when a line was written.
@@ -44,7 +44,7 @@ impl EveFormatter {
         // The objects go in front of the brace and the line end that were just written.
         into.truncate(into.len().saturating_sub(2).max(before));
         into.extend_from_slice(b",");
-        json_fields::object(into, record.app_proto, &mut |fields| {
+        json_fields::object(into, object_name(record.app_proto), &mut |fields| {
             record.transaction.describe(fields);
         });
         into.extend_from_slice(b",");

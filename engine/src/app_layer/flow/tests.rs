@@ -1,8 +1,8 @@
 //! Recognition, upgrades and settling, through the test protocol.
 
 use super::*;
-use crate::app_layer::Limits;
 use crate::app_layer::testing::{CHAT, lines};
+use crate::app_layer::{Limits, Peers};
 use crate::frame::Timestamp;
 use FlowDirection::{ToClient, ToServer};
 
@@ -46,7 +46,7 @@ impl Fed {
             eof,
             datagram: false,
             from_start: true,
-            server_port: 4000,
+            peers: Peers::of_port(4000),
             at: Timestamp(0),
         };
         self.flow.feed(&feed, &mut self.pool)

@@ -80,7 +80,7 @@ impl HttpParser {
 
 impl Parser for HttpParser {
     fn surround(&mut self, surroundings: &Surroundings<'_>) {
-        self.shared.server_port = surroundings.server_port;
+        self.shared.server_port = surroundings.peers.server.port();
         if self.shared.files.needs != surroundings.files.needs {
             self.shared.files.clone_from(surroundings.files);
         }

@@ -144,6 +144,7 @@ impl ApplicationDraft {
                 keyword: spec.keyword,
                 direction: spec.direction,
                 progress: spec.progress,
+                each_direction: EACH_DIRECTION.contains(&spec.keyword),
                 tests: alternatives,
             });
         }
@@ -307,10 +308,19 @@ fn fast(buffers: &[BufferCondition]) -> Option<usize> {
 /// Keywords that take several values, and what is between them.
 const LISTS: &[(&str, char)] = &[("ssl_version", ','), ("ssl_state", '|')];
 
+/// Numbers of a transaction that are of neither direction, and asked in each.
+const EACH_DIRECTION: &[&str] = &["ftp.dynamic_port", "ftp.mode", "ftp.reply_received"];
+
+/// Keywords whose value is one of their names, and no comparison.
+const WORDS: &[&str] = &["ftp.mode", "ftp.reply_received", "ftpdata_command"];
+
 /// The tests that a value stands for: all of the outer ones must hold, any of each inner list. A value
 /// that is left out asks whether the number is 1.
 fn alternatives(spec: &NumberSpec, value: &str) -> Result<Vec<Box<[NumberTest]>>, String> {
     let test = |value: &str| {
+        if WORDS.contains(&spec.keyword) {
+            return word_test(spec, value);
+        }
         if DATES.contains(&spec.keyword) {
             return date_test(value);
         }
@@ -336,6 +346,18 @@ fn alternatives(spec: &NumberSpec, value: &str) -> Result<Vec<Box<[NumberTest]>>
         all.push(wanted.into());
     }
     Ok(all)
+}
+
+/// A value that is one of the names.
+fn word_test(spec: &NumberSpec, value: &str) -> Result<NumberTest, String> {
+    let mut names = spec.names.iter();
+    let known = names.find(|(name, _)| name.eq_ignore_ascii_case(value.trim()));
+    known
+        .map(|(_, number)| NumberTest::Equal(*number))
+        .ok_or_else(|| {
+            let names: Vec<&str> = spec.names.iter().map(|(name, _)| *name).collect();
+            format!("`{value}` is none of {}", names.join(", "))
+        })
 }
 
 /// A value in which a name stands for a number is written with the number.

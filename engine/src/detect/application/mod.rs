@@ -57,6 +57,17 @@ pub(super) struct Application {
 }
 
 impl Application {
+    /// The directions that a match in one of them stands for, one bit each: what is asked of the transaction
+    /// as such, and not of a message, is asked in either direction on its own.
+    pub(super) fn sides(&self, half: usize) -> u8 {
+        let mut numbers = self.numbers.iter();
+        if !self.transactional && numbers.any(|number| number.each_direction) {
+            1 << half
+        } else {
+            3
+        }
+    }
+
     /// Asks about nothing but the state of a transaction (`app-layer-state`): then each state that it comes to
     /// is asked about anew.
     pub(super) fn asks_states_only(&self) -> bool {
@@ -90,6 +101,8 @@ pub(super) struct NumberCondition {
     pub(super) keyword: &'static str,
     pub(super) direction: Option<FlowDirection>,
     pub(super) progress: Progress,
+    /// Each direction is asked on its own.
+    pub(super) each_direction: bool,
     /// Any of them must hold.
     pub(super) tests: Box<[NumberTest]>,
 }

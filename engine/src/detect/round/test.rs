@@ -152,7 +152,7 @@ impl Round<'_> {
             return None;
         };
         let transaction = app.transactions().nth(index)?;
-        self.direction()?;
+        let half = self.direction()?.index();
         let memory = self
             .store
             .flow
@@ -160,10 +160,12 @@ impl Round<'_> {
             .transactions
             .of(transaction.id());
         let fired_for = memory.fired_for(id);
-        let over = memory.fired_at(id).is_some_and(|progress| {
-            let again = application.asks_states_only() && progress != progress_of(transaction);
-            fired_for.is_none() && !again
-        });
+        let over = memory
+            .fired_at(id, application.sides(half))
+            .is_some_and(|progress| {
+                let again = application.asks_states_only() && progress != progress_of(transaction);
+                fired_for.is_none() && !again
+            });
         if over || !header_matches(program, self.inspection) {
             return None;
         }
@@ -220,7 +222,7 @@ impl Round<'_> {
                         }
                     }
                 }
-                memory.fire(id, progress_of(transaction));
+                memory.fire(id, application.sides(half), progress_of(transaction));
                 if application.silences {
                     memory.silence();
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_policies::vars::Vars;
 
-use crate::app_layer::{AppFlow, Feed, ParserPool, Window};
+use crate::app_layer::{AppFlow, Feed, ParserPool, Peers, Window};
 use crate::decode::decode;
 use crate::detect::{
     Adjustments, CompileEnv, Compiled, DataRoom, DataSet, DataSource, DataSpec, Detector, Effect,
@@ -282,7 +282,7 @@ impl Lab {
             eof: false,
             datagram,
             from_start: true,
-            server_port: 53,
+            peers: Peers::of_port(53),
             at: self.now,
         };
         let needs = self.detector.rules().file_needs();

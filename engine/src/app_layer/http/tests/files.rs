@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::app_layer::{
-    Algorithm, Digests, FileMemory, FileNeeds, FileService, FileState, Surroundings,
+    Algorithm, Digests, FileMemory, FileNeeds, FileService, FileState, Peers, Surroundings,
 };
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -28,7 +28,7 @@ fn everything_of_files() -> FileService {
 fn watched() -> Fed {
     let mut fed = Fed::new();
     fed.parser.surround(&Surroundings {
-        server_port: 80,
+        peers: Peers::of_port(80),
         files: &everything_of_files(),
     });
     fed

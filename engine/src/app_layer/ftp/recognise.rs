@@ -1,0 +1,172 @@
+//! Whether a direction speaks FTP.
+//!
+//! A server is known by a greeting that names FTP, a client by its commands: with a greeting that could be
+//! FTP's by any that SMTP does not have, without one by those that no other protocol of this kind has (POP3
+//! and IRC have `USER`, too).
+
+use crate::app_layer::greeting::{Greeting, greeting, word};
+use crate::app_layer::{Probe, Start};
+use crate::event::FlowDirection::{ToClient, ToServer};
+
+/// Commands of FTP alone (RFC 959, 2228, 2389, 2428, 3659).
+const OWN: &[&[u8]] = &[
+    b"ABOR", b"ACCT", b"ADAT", b"ALLO", b"APPE", b"CDUP", b"CWD", b"EPRT", b"EPSV", b"FEAT",
+    b"LANG", b"LPRT", b"LPSV", b"MDTM", b"MFMT", b"MKD", b"MLSD", b"MLST", b"NLST", b"PASV",
+    b"PBSZ", b"PORT", b"PROT", b"PWD", b"REIN", b"REST", b"RMD", b"RNFR", b"RNTO", b"SITE",
+    b"SIZE", b"SMNT", b"STOR", b"STOU", b"STRU", b"SYST", b"TYPE", b"XCUP", b"XCWD", b"XMKD",
+    b"XPWD", b"XRMD",
+];
+
+/// Commands that other protocols have, too, but not SMTP.
+const SHARED: &[&[u8]] = &[
+    b"CCC", b"CLNT", b"DELE", b"HOST", b"LIST", b"MODE", b"OPTS", b"PASS", b"RETR", b"STAT",
+    b"USER",
+];
+
+/// Commands that SMTP has, too.
+const COMMON: &[&[u8]] = &[b"AUTH", b"HELP", b"NOOP", b"QUIT"];
+
+/// What a client's line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    Nothing,
+    Common,
+    Shared,
+    Own,
+}
+
+pub(super) fn probe(start: &Start<'_>) -> Probe {
+    match start.direction {
+        ToClient => match greeting(start.bytes) {
+            Greeting::Ftp => Probe::Yes,
+            Greeting::No | Greeting::Smtp => Probe::No,
+            Greeting::More | Greeting::Either => Probe::More,
+        },
+        ToServer => probe_client(start),
+    }
+}
+
+fn probe_client(start: &Start<'_>) -> Probe {
+    let needed = match (start.other.is_empty(), greeting(start.other)) {
+        (true, _) | (false, Greeting::More) => Says::Own,
+        (false, Greeting::No | Greeting::Smtp) => return Probe::No,
+        (false, Greeting::Ftp | Greeting::Either) => Says::Shared,
+    };
+    let mut rest = start.bytes;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let (line, behind) = rest.split_at(end + 1);
+        match said(line.trim_ascii_end()) {
+            Says::Nothing => return Probe::No,
+            said if said >= needed => return Probe::Yes,
+            _ => rest = behind,
+        }
+    }
+    if may_be_command(rest) {
+        Probe::More
+    } else {
+        Probe::No
+    }
+}
+
+/// Longest command.
+const COMMAND: usize = 4;
+
+fn said(line: &[u8]) -> Says {
+    let (command, rest) = word(line);
+    let is = |list: &[&[u8]]| {
+        let mut list = list.iter();
+        list.any(|known| command.eq_ignore_ascii_case(known))
+    };
+    let secure = command.eq_ignore_ascii_case(b"AUTH")
+        && [&b"TLS"[..], b"SSL", b"TLS-C", b"TLS-P"]
+            .iter()
+            .any(|kind| rest.eq_ignore_ascii_case(kind));
+    if secure || is(OWN) {
+        Says::Own
+    } else if is(SHARED) {
+        Says::Shared
+    } else if is(COMMON) {
+        Says::Common
+    } else {
+        Says::Nothing
+    }
+}
+
+/// The start of a line may become a command.
+fn may_be_command(line: &[u8]) -> bool {
+    let (command, _) = word(line);
+    command.len() <= COMMAND && command.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// A peer of somebody who speaks FTP.
+pub(super) fn confirm(start: &Start<'_>) -> Probe {
+    let bytes = start.bytes;
+    match start.direction {
+        ToClient => match bytes {
+            [a, b, c, b' ' | b'-' | b'\r' | b'\n', ..]
+                if [a, b, c].iter().all(|digit| digit.is_ascii_digit()) =>
+            {
+                Probe::Yes
+            }
+            _ if bytes.len() < 4 && bytes.iter().all(u8::is_ascii_digit) => Probe::More,
+            _ => Probe::No,
+        },
+        ToServer => {
+            let line = bytes.split(|byte| *byte == b'\n').next();
+            match (
+                may_be_command(line.unwrap_or_default().trim_ascii_end()),
+                memchr::memchr(b'\n', bytes),
+            ) {
+                (true, Some(_)) => Probe::Yes,
+                (true, None) => Probe::More,
+                (false, _) => Probe::No,
+            }
+        }
+    }
+}
+
+/// Whether a line that follows missing bytes is a command as a whole.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    said(line) != Says::Nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(bytes: &[u8], other: &[u8]) -> Probe {
+        probe(&Start {
+            direction: ToServer,
+            bytes,
+            other,
+            datagram: false,
+            server_port: 2121,
+        })
+    }
+
+    #[test]
+    fn clients_are_known_by_commands_and_what_greeted_them() {
+        for (bytes, other, expected) in [
+            ("USER me\r\n", "220 ready\r\n", Probe::Yes),
+            ("USER me\r\n", "", Probe::More),
+            ("USER me\r\nPASS x\r\n", "", Probe::More),
+            ("USER me\r\nPASS x\r\nSYST\r\n", "", Probe::Yes),
+            ("USER me\r\n", "+OK ready\r\n", Probe::No),
+            ("EHLO me\r\n", "220 ready\r\n", Probe::No),
+            ("QUIT\r\n", "220 ready\r\n", Probe::More),
+            ("CWD", "", Probe::More),
+            ("cwd /\n", "", Probe::Yes),
+            ("AUTH TLS\r\n", "", Probe::Yes),
+            ("AUTH PLAIN\r\n", "220 ready\r\n", Probe::More),
+            ("GET / HTTP/1.1", "", Probe::More),
+            ("GET / HTTP/1.1\r\n", "", Probe::No),
+            ("\x16\x03\x01", "", Probe::No),
+        ] {
+            assert_eq!(
+                client(bytes.as_bytes(), other.as_bytes()),
+                expected,
+                "{bytes}"
+            );
+        }
+    }
+}
