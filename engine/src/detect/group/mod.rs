@@ -4,8 +4,9 @@
 //! Signatures that name few ports stand in small groups by port; the others in one wide group for
 //! each transport and direction. No signature is copied into the group of every port, so memory is
 //! linear in the rules. A packet meets at most three groups: the wide one, the one of its destination
-//! port, the one of its source port.
+//! port, the one of its source port. Signatures on addresses alone are found by address.
 
+mod addresses;
 mod ports;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use weir_prefilter::{BuildError, Pattern, Prefilter};
 use super::program::{Kind, Program, Protocol, Scan, TransportKind};
 use crate::event::FlowDirection;
 use crate::packet::Transport;
+pub(super) use addresses::AddressIndex;
 use ports::PortMap;
 
 /// All groups of a rule set. Signatures are known by their index.
@@ -26,7 +28,7 @@ pub(super) struct Groups {
     udp: Directed,
     other: Directed,
     /// Signatures on addresses alone, by transport.
-    addresses: [Vec<u32>; 3],
+    addresses: [AddressIndex; 3],
     /// Signatures on events, by the event's name.
     events: HashMap<Box<str>, Vec<u32>>,
     /// Signatures on the application protocol alone.
@@ -117,7 +119,7 @@ impl Groups {
     }
 
     /// Signatures on addresses alone.
-    pub(super) fn addresses(&self, transport: Transport) -> &[u32] {
+    pub(super) fn addresses(&self, transport: Transport) -> &AddressIndex {
         match transport {
             Transport::Tcp(_) => &self.addresses[0],
             Transport::Udp { .. } => &self.addresses[1],
@@ -138,6 +140,7 @@ impl Groups {
     /// Puts every program into the groups whose packets it may match.
     pub(super) fn build(programs: &[Program]) -> Result<Self, BuildError> {
         let mut drafts = Drafts::default();
+        let mut addresses: [Vec<u32>; 3] = Default::default();
         let mut groups = Self::default();
         for (index, program) in programs.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
@@ -146,12 +149,13 @@ impl Groups {
                 continue;
             }
             match program.kind {
-                Kind::IpOnly => groups.add_addresses(index, program),
+                Kind::IpOnly => add_addresses(&mut addresses, index, program),
                 Kind::Event => groups.add_event(index, program),
                 Kind::Recognition => groups.recognition.push(index),
                 Kind::LikeIpOnly | Kind::Protocol | Kind::Packet => drafts.add(index, program),
             }
         }
+        groups.addresses = addresses.map(|members| AddressIndex::new(&members, programs));
         let mut built = drafts.build(programs)?;
         groups.stream = std::mem::take(&mut built[0]);
         groups.tcp = std::mem::take(&mut built[1]);
@@ -160,21 +164,21 @@ impl Groups {
         Ok(groups)
     }
 
-    fn add_addresses(&mut self, index: u32, program: &Program) {
-        let wanted = transports(program.protocol);
-        for (list, wanted) in self.addresses.iter_mut().zip(wanted) {
-            if wanted {
-                list.push(index);
-            }
-        }
-    }
-
     fn add_event(&mut self, index: u32, program: &Program) {
         for test in &program.packet {
             if let super::program::PacketTest::Event(name) = test {
                 self.events.entry(name.clone()).or_default().push(index);
                 return;
             }
+        }
+    }
+}
+
+fn add_addresses(lists: &mut [Vec<u32>; 3], index: u32, program: &Program) {
+    let wanted = transports(program.protocol);
+    for (list, wanted) in lists.iter_mut().zip(wanted) {
+        if wanted {
+            list.push(index);
         }
     }
 }

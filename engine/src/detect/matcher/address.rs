@@ -96,6 +96,31 @@ impl AddressSet {
             }
     }
 
+    /// True when it holds every address.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// The IPv4 addresses, from the first to the second of each pair.
+    pub(crate) fn v4(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.v4.iter()
+    }
+
+    /// The IPv6 addresses, the same way.
+    pub(crate) fn v6(&self) -> impl Iterator<Item = (u128, u128)> + '_ {
+        self.v6.iter()
+    }
+
+    /// The larger of the shares that it has of the two families' addresses: 0 for none, 1 for all.
+    pub(crate) fn share(&self) -> f64 {
+        let v4: f64 = self
+            .v4()
+            .map(|(low, high)| f64::from(high - low) + 1.0)
+            .sum();
+        let v6: f64 = self.v6().map(|(low, high)| (high - low) as f64 + 1.0).sum();
+        (v4 / (u32::MAX as f64 + 1.0)).max(v6 / (u128::MAX as f64 + 1.0))
+    }
+
     /// True when it holds no address.
     pub(crate) fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()

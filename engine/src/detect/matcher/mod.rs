@@ -10,6 +10,7 @@ mod intervals;
 mod literal;
 mod number;
 mod regular;
+mod stabbing;
 
 pub(super) use address::AddressSet;
 pub(super) use asn1::Asn1Checks;
@@ -18,3 +19,4 @@ pub(super) use intervals::Intervals;
 pub(super) use literal::Literal;
 pub(super) use number::{number_matches, parse_integer, parse_number_test, parse_sized_test};
 pub(super) use regular::{Regular, RegularError, RegularFlags};
+pub(super) use stabbing::Stabbing;

@@ -65,9 +65,10 @@ impl Round<'_> {
         {
             return;
         }
-        for &index in rules.groups.addresses(self.inspection.packet.transport) {
-            self.candidates.add_packet(index);
-        }
+        let packet = self.inspection.packet;
+        let index = rules.groups.addresses(packet.transport);
+        let ends = (packet.source, packet.destination);
+        index.each(ends, |index| self.candidates.add_packet(index));
     }
 
     /// Signatures on the application protocol alone: once a flow, when what they ask about is settled.

@@ -1,6 +1,7 @@
 //! Detection as a whole: rule text in, hits and effects out.
 
 mod actions;
+mod addresses;
 mod adjust;
 mod data;
 mod files;
