@@ -14,10 +14,6 @@ use weir_engine::frame::{self, RuleSetId};
 
 use crate::settings::{DEFAULT_RULE_SET, PodPolicy, Settings, pattern};
 
-/// Most combinations of rule sets that are compiled; pods that would need more get the last one, which
-/// is made of all sets.
-pub const MAX_COMBINATIONS: usize = 64;
-
 /// Names of the rule sets that apply together. Never empty.
 pub type Combination = BTreeSet<String>;
 
@@ -86,18 +82,17 @@ fn fits(policy: &PodPolicy, attachment: &Attachment) -> bool {
         && any(&policy.pods, attachment.pod.name.as_ref())
 }
 
-/// Every combination that frames between these policies can need, the default set first.
-///
-/// Combinations beyond [`MAX_COMBINATIONS`] are left out; [`index_of`] answers with the last one, all
-/// sets together.
+/// Every combination that frames between these policies can need, the default set first, and whether there are
+/// more than `limit` (at least 2) of them. Those beyond are left out then, and the last one is made of all sets:
+/// [`index_of`] answers with it.
 #[must_use]
-pub fn combinations(policies: &[Effective]) -> Vec<Combination> {
+pub fn combinations(policies: &[Effective], limit: usize) -> (Vec<Combination>, bool) {
     let default = Combination::from([DEFAULT_RULE_SET.to_owned()]);
     let own: BTreeSet<&Combination> = policies.iter().map(|p| &p.rule_sets).collect();
     let mut wanted: BTreeSet<Combination> = own.iter().map(|&c| c.clone()).collect();
     'pairs: for a in &own {
         for b in &own {
-            if wanted.len() > MAX_COMBINATIONS {
+            if wanted.len() > limit {
                 break 'pairs;
             }
             wanted.insert(a.union(b).cloned().collect());
@@ -106,37 +101,41 @@ pub fn combinations(policies: &[Effective]) -> Vec<Combination> {
     wanted.remove(&default);
     let all = own.iter().fold(default.clone(), |all, c| &all | *c);
     let mut list = vec![default];
-    if wanted.len() + 1 > MAX_COMBINATIONS {
-        list.extend(wanted.into_iter().take(MAX_COMBINATIONS - 2));
+    let over = wanted.len() + 1 > limit;
+    if over {
+        list.extend(wanted.into_iter().take(limit.saturating_sub(2)));
         list.push(all);
     } else {
         list.extend(wanted);
     }
-    list
+    (list, over)
 }
 
-/// The rule-set id of a combination within a [`combinations`]' answer; where it is not in there, of the last one,
-/// all sets together, if that is full, else of the default set (until what is missing is compiled).
+/// The rule-set id of a combination within a [`combinations`]' answer; where it is not in there, of the last one
+/// if that has all its sets, else of the default set (until what is missing is compiled).
 #[must_use]
 pub fn index_of(combinations: &[Combination], wanted: &Combination) -> RuleSetId {
-    id(combinations, |combination| combination == wanted)
+    id(combinations, |c| c == wanted, |c| wanted.is_subset(c))
 }
 
 /// The rule-set id of two combinations together. Allocates nothing.
 #[must_use]
 pub fn union_index(combinations: &[Combination], a: &Combination, b: &Combination) -> RuleSetId {
-    let is_union = |c: &Combination| {
-        a.is_subset(c)
-            && b.is_subset(c)
-            && c.iter().all(|name| a.contains(name) || b.contains(name))
-    };
-    id(combinations, is_union)
+    let has_both = |c: &Combination| a.is_subset(c) && b.is_subset(c);
+    let is_union =
+        |c: &Combination| has_both(c) && c.iter().all(|name| a.contains(name) || b.contains(name));
+    id(combinations, is_union, has_both)
 }
 
-fn id(combinations: &[Combination], wanted: impl FnMut(&Combination) -> bool) -> RuleSetId {
+fn id(
+    combinations: &[Combination],
+    wanted: impl Fn(&Combination) -> bool,
+    enough: impl Fn(&Combination) -> bool,
+) -> RuleSetId {
     let found = combinations.iter().position(wanted);
-    let full = combinations.len() >= MAX_COMBINATIONS;
-    let index = found.unwrap_or(if full { combinations.len() - 1 } else { 0 });
+    let last = combinations.len().saturating_sub(1);
+    let stands_in = || combinations.get(last).is_some_and(enough);
+    let index = found.unwrap_or_else(|| if stands_in() { last } else { 0 });
     RuleSetId(u8::try_from(index).unwrap_or(0))
 }
 
@@ -243,7 +242,9 @@ mod tests {
 
     #[test]
     fn combinations_hold_each_policy_and_each_pair() {
-        let list = combinations(&[policy(&["a"]), policy(&["b"]), policy(&["default"])]);
+        let policies = [policy(&["a"]), policy(&["b"]), policy(&["default"])];
+        let (list, over) = combinations(&policies, 64);
+        assert!(!over);
         assert_eq!(list[0], policy(&["default"]).rule_sets);
         for sets in [
             &["a"][..],
@@ -262,9 +263,23 @@ mod tests {
     fn too_many_combinations_end_in_all_rules() {
         let names: Vec<String> = (0..200).map(|n| format!("s{n}")).collect();
         let policies: Vec<Effective> = names.iter().map(|n| policy(&[n.as_str()])).collect();
-        let list = combinations(&policies);
-        assert_eq!(list.len(), MAX_COMBINATIONS);
+        let (list, over) = combinations(&policies, 64);
+        assert_eq!((list.len(), over), (64, true));
         let last = index_of(&list, &policy(&["s1", "s2", "s3"]).rule_sets);
         assert_eq!(list[usize::from(last.0)].len(), 201);
+    }
+
+    #[test]
+    fn what_is_not_compiled_has_more_rules_meanwhile_or_the_default_ones() {
+        let (list, over) = combinations(&[policy(&["a"]), policy(&["b"])], 4);
+        assert_eq!((list.len(), over), (4, false));
+        let (list, over) = combinations(&[policy(&["a"]), policy(&["b"])], 3);
+        assert_eq!((list.len(), over), (3, true));
+        let [a, b, c] = ["a", "b", "c"].map(|name| policy(&[name]).rule_sets);
+        let all = list.len() - 1;
+        assert_eq!(usize::from(index_of(&list, &b).0), all);
+        assert_eq!(usize::from(union_index(&list, &a, &b).0), all);
+        assert_eq!(index_of(&list, &c), RuleSetId(0));
+        assert_eq!(union_index(&list, &a, &c), RuleSetId(0));
     }
 }

@@ -42,6 +42,12 @@ pub struct Snapshot {
     uniform: bool,
     combinations: Vec<Combination>,
     complete: bool,
+    over: bool,
+}
+
+/// Most combinations of rule sets that are compiled.
+fn limit(settings: &Settings) -> usize {
+    usize::from(settings.limits.rule_combinations)
 }
 
 impl Snapshot {
@@ -50,12 +56,15 @@ impl Snapshot {
     #[must_use]
     pub fn new(records: Vec<Attachment>, settings: &Settings, node: &str) -> Self {
         let policies = effective(&records, settings);
-        let combinations = policy::combinations(&policies);
-        Self::with(records, policies, combinations, settings, node)
+        let (combinations, over) = policy::combinations(&policies, limit(settings));
+        Self {
+            over,
+            ..Self::with(records, policies, combinations, settings, node)
+        }
     }
 
-    /// As [`Self::new`], for rules that are compiled already: attachments that need other combinations have the
-    /// default set's until those are.
+    /// As [`Self::new`], for rules that are compiled already: attachments that need other combinations have those of
+    /// all sets together, where that is among them, or the default set's until theirs are.
     #[must_use]
     pub fn within(
         records: Vec<Attachment>,
@@ -64,9 +73,10 @@ impl Snapshot {
         compiled: &[Combination],
     ) -> Self {
         let policies = effective(&records, settings);
-        let complete = policy::combinations(&policies) == compiled;
+        let (needed, over) = policy::combinations(&policies, limit(settings));
         Self {
-            complete,
+            complete: needed == compiled,
+            over,
             ..Self::with(records, policies, compiled.to_vec(), settings, node)
         }
     }
@@ -102,6 +112,7 @@ impl Snapshot {
             uniform: true,
             combinations,
             complete: true,
+            over: false,
             entries,
         };
         for (index, entry) in snapshot.entries.iter().enumerate() {
@@ -130,6 +141,22 @@ impl Snapshot {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Whether its attachments need more combinations of rule sets than may be compiled: frames that need one which
+    /// is not have the rules of all.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        self.over
+    }
+
+    /// Attachments whose own combination of rule sets is not compiled.
+    #[must_use]
+    pub fn without_own_rules(&self) -> usize {
+        let entries = self.entries.iter();
+        entries
+            .filter(|entry| !self.combinations.contains(&entry.policy.rule_sets))
+            .count()
     }
 
     /// Whether this very record is among those it is made from.

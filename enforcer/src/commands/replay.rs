@@ -10,12 +10,11 @@ use weir_engine::event::{
 };
 use weir_engine::frame::FrameMeta;
 
-use crate::data::DataSets;
 use crate::events::eve::EveFormatter;
 use crate::events::file_store::{FileStore, StoredFile};
 use crate::events::pods::NoPods;
 use crate::replay::{self, ReplayArgs, Report};
-use crate::rules;
+use crate::rules::{self, Before};
 use crate::settings::{Datasets, Eve, ReputationFiles, Settings};
 
 /// Replays captures. The exit code is 1 when one could not be read at all.
@@ -38,7 +37,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if let Some(vars) = &args.vars {
         settings.vars = rules::vars_from(settings.vars, vars)?;
     }
-    let loaded = rules::load(&settings, &[], &DataSets::default())?;
+    let loaded = rules::load(&settings, &[], &Before::default())?;
     for finding in loaded.report.diagnostics.iter().filter(|f| f.enabled) {
         log::warn!("refused: {finding}");
     }

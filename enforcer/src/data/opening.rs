@@ -28,6 +28,8 @@ pub struct Opening<'a> {
     previous: &'a DataSets,
     opened: RefCell<DataSets>,
     seed: [u64; 2],
+    /// Sets in force are taken over as they are, whether or not traffic changes them.
+    again: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -39,6 +41,16 @@ impl<'a> Opening<'a> {
             previous,
             opened: RefCell::default(),
             seed,
+            again: false,
+        }
+    }
+
+    /// For rules that are compiled again from the same texts: no file of a set in force is read again.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self {
+            again: true,
+            ..self
         }
     }
 
@@ -67,9 +79,12 @@ impl<'a> Opening<'a> {
         let (spec, settled) = self.described(spec)?;
         let kind = spec.kind.ok_or("it lacks `type`")?;
         let target = self.target(&spec, settled)?;
+        if let Some(path) = &target {
+            self.is_free(path, &spec.name)?;
+        }
         let dynamic = settled || spec.load.is_none();
         if let Some(known) = self.previous.0.get(&spec.name)
-            && known.dynamic
+            && (known.dynamic || self.again)
             && known.spec == spec
         {
             return Ok(known.clone());
@@ -135,6 +150,11 @@ impl<'a> Opening<'a> {
             return Err("rules may not write files: datasets.allowWrite is false".to_owned());
         }
         let path = Path::new(name);
+        if path.file_name().is_none() {
+            return Err(format!(
+                "`{name}` is not the name of a file to write the set to"
+            ));
+        }
         let inside = path
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
@@ -146,6 +166,19 @@ impl<'a> Opening<'a> {
         }
         let directory = self.settings.data_dir.as_ref();
         Ok(directory.map(|directory| directory.join(path)))
+    }
+
+    /// Of two sets that are written to one file, one would be lost.
+    fn is_free(&self, path: &Path, name: &str) -> Result<(), String> {
+        let opened = self.opened.borrow();
+        let mut others = opened.0.iter();
+        match others.find(|(other, held)| *other != name && held.target.as_deref() == Some(path)) {
+            Some((other, _)) => Err(format!(
+                "the set `{other}` is written to {} already: name another file",
+                path.display()
+            )),
+            None => Ok(()),
+        }
     }
 
     fn in_data_dir(&self, name: &str) -> PathBuf {

@@ -224,3 +224,40 @@ fn a_set_of_the_settings_is_known_by_its_name() {
     opening.finish().save().unwrap();
     assert!(dir.0.join("data/seen.lst").exists());
 }
+
+#[test]
+fn a_file_is_of_one_set_and_has_a_name() {
+    let dir = Dir::new("one-file");
+    let mut settings = dir.settings();
+    settings.sets.insert(
+        "nameless".to_owned(),
+        crate::settings::NamedSet {
+            kind: "ip".to_owned(),
+            load: None,
+            save: None,
+            state: some(""),
+            memcap: None,
+        },
+    );
+    let nothing = DataSets::default();
+    let opening = Opening::new(&settings, &nothing, [1, 2]);
+    let state = |name: &str, file: &str| DataSpec {
+        state: some(file),
+        ..spec(name, "ip")
+    };
+    opening.open(&state("a", "seen"), &dir.rules()).unwrap();
+    opening.open(&state("a", "seen"), &dir.rules()).unwrap();
+    let saved = DataSpec {
+        save: some("./seen"),
+        ..spec("b", "ip")
+    };
+    for (spec, part) in [
+        (state("b", "seen"), "`a` is written to"),
+        (saved, "data directory"),
+        (state("c", "sub/.."), "not the name of a file"),
+        (spec("nameless", "ip"), "not the name of a file"),
+    ] {
+        let error = opening.open(&spec, &dir.rules()).unwrap_err();
+        assert!(error.contains(part), "{}: {error}", spec.name);
+    }
+}

@@ -7,6 +7,7 @@
 mod report;
 mod reputation;
 mod source;
+mod texts;
 mod thresholds;
 mod vars;
 pub mod watch;
@@ -25,6 +26,7 @@ use crate::settings::{DEFAULT_RULE_SET, Settings};
 
 pub use report::{Finding, Report};
 use source::{ParsedFile, Source};
+pub use texts::Texts;
 pub use vars::{RuleVars, vars_from};
 
 /// Largest rule file that is read.
@@ -109,10 +111,21 @@ pub struct Loaded {
     pub report: Report,
     /// The sets of data that they use.
     pub data: DataSets,
+    /// The texts of their files.
+    pub texts: Texts,
+}
+
+/// What is taken over from rules in force.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Their sets of data.
+    pub data: DataSets,
+    /// Texts to compile again; `None`: all files are read anew.
+    pub texts: Option<Texts>,
 }
 
 /// Loads what the settings name. `combinations` are the rule sets that frames can need, the default set
-/// first (see [`crate::attachments::policy::combinations`]). `data` are the sets in force.
+/// first (see [`crate::attachments::policy::combinations`]). `before` is what is in force.
 ///
 /// # Errors
 ///
@@ -120,9 +133,9 @@ pub struct Loaded {
 pub fn load(
     settings: &Settings,
     combinations: &[Combination],
-    data: &DataSets,
+    before: &Before,
 ) -> Result<Loaded, RulesError> {
-    let loaded = compile(settings, combinations, data)?;
+    let loaded = compile(settings, combinations, before)?;
     match loaded.report.first_refusal() {
         Some(first) if loaded.report.loaded == 0 => Err(RulesError::NothingLoads {
             refused: loaded.report.refused,
@@ -138,36 +151,38 @@ pub fn load(
 ///
 /// When a file cannot be read.
 pub fn check(settings: &Settings) -> Result<Report, RulesError> {
-    compile(settings, &[], &DataSets::default()).map(|loaded| loaded.report)
+    compile(settings, &[], &Before::default()).map(|loaded| loaded.report)
 }
 
 fn compile(
     settings: &Settings,
     combinations: &[Combination],
-    data: &DataSets,
+    before: &Before,
 ) -> Result<Loaded, RulesError> {
-    let mut files = Files::default();
-    files.read_set(DEFAULT_RULE_SET, default_sources(settings)?)?;
-    for (name, patterns) in &settings.rule_sets {
-        if combinations.iter().any(|c| c.contains(name)) {
-            files.read_set(name, expand_all(patterns)?)?;
-        }
-    }
+    // Without other sets there is nothing that a pod could need which is not compiled.
+    let fresh = || Texts::new(!settings.rule_sets.is_empty());
+    let texts = before.texts.clone().unwrap_or_else(fresh);
+    let files = read_sets(settings, combinations, &texts)?;
     let vars = RuleVars::with_defaults(settings.vars.clone());
-    let classes = source::classes(settings.classification.as_deref())?;
+    let classes = source::classes(settings.classification.as_deref(), &texts)?;
     let mut report = Report::default();
     let thresholds = settings.threshold_file.as_deref();
     let adjustments = thresholds
-        .map(|path| thresholds::read(path, &vars, &files, &mut report))
+        .map(|path| thresholds::read(path, (&vars, &texts), &files, &mut report))
         .transpose()?;
     let reputation = settings.reputation.as_ref();
     let reputation = reputation
-        .map(|files| reputation::read(files, &mut report))
+        .map(|files| reputation::read(files, &texts, &mut report))
         .transpose()?;
     let seed = crate::worker::seed().map_err(RulesError::Seed)?;
-    let opening = Opening::new(&settings.datasets, data, seed);
+    let opening = Opening::new(&settings.datasets, &before.data, seed);
+    let opening = if before.texts.is_some() {
+        opening.again()
+    } else {
+        opening
+    };
     let env = CompileEnv {
-        files: &source::Beside,
+        files: &source::Beside(&texts),
         adjustments: adjustments.as_ref(),
         data: Some(&opening),
         reputation: reputation.as_ref(),
@@ -203,31 +218,60 @@ fn compile(
     }
     report.count();
     Ok(Loaded {
-        sets: rule_sets(sets),
+        sets: rule_sets(sets, wanted),
         report,
         data: opening.finish(),
+        texts,
     })
 }
 
-fn rule_sets(mut sets: Vec<Arc<RuleSet>>) -> RuleSets {
+/// The sets, each by the names that it is combined from.
+fn rule_sets(mut sets: Vec<Arc<RuleSet>>, combinations: &[Combination]) -> RuleSets {
+    let name = |combination: &Combination| {
+        let names: Vec<&str> = combination.iter().map(String::as_str).collect();
+        Arc::from(names.join(","))
+    };
+    let names = combinations.iter().skip(1).map(name).collect();
     let others = sets.split_off(1.min(sets.len()));
     let default = sets.pop().unwrap_or_else(|| Arc::new(RuleSet::empty()));
-    RuleSets::new(default, others)
+    RuleSets::new(default, others).named(names)
 }
 
-fn default_sources(settings: &Settings) -> Result<Vec<Source>, RulesError> {
+/// Parses the files of all sets that are to be compiled. Those of the others are kept, for when they are.
+fn read_sets(
+    settings: &Settings,
+    combinations: &[Combination],
+    texts: &Texts,
+) -> Result<Files, RulesError> {
+    let mut files = Files::default();
+    files.read_set(DEFAULT_RULE_SET, default_sources(settings, texts)?, texts)?;
+    for (name, patterns) in &settings.rule_sets {
+        if combinations.iter().any(|c| c.contains(name)) {
+            files.read_set(name, expand_all(patterns, texts)?, texts)?;
+        } else if texts.is_kept() {
+            let sources = expand_all(patterns, texts);
+            let kept = sources.and_then(|all| all.iter().try_for_each(|one| one.keep(texts)));
+            if let Err(error) = kept {
+                log::warn!("rule set {name}, which no pod needs yet: {error}");
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn default_sources(settings: &Settings, texts: &Texts) -> Result<Vec<Source>, RulesError> {
     let mut sources = Vec::new();
     if settings.shipped_rules {
         sources.extend(source::shipped());
     }
-    sources.extend(expand_all(&settings.rule_files)?);
+    sources.extend(expand_all(&settings.rule_files, texts)?);
     Ok(sources)
 }
 
-fn expand_all(patterns: &[String]) -> Result<Vec<Source>, RulesError> {
+fn expand_all(patterns: &[String], texts: &Texts) -> Result<Vec<Source>, RulesError> {
     let mut sources = Vec::new();
     for pattern in patterns {
-        sources.extend(source::expand(pattern)?);
+        sources.extend(source::expand(pattern, texts)?);
     }
     Ok(sources)
 }
@@ -240,11 +284,16 @@ struct Files {
 }
 
 impl Files {
-    fn read_set(&mut self, set: &str, sources: Vec<Source>) -> Result<(), RulesError> {
+    fn read_set(
+        &mut self,
+        set: &str,
+        sources: Vec<Source>,
+        texts: &Texts,
+    ) -> Result<(), RulesError> {
         for source in sources {
             let name = source.name();
             if !self.parsed.contains_key(&name) {
-                self.parsed.insert(name.clone(), source.parse()?);
+                self.parsed.insert(name.clone(), source.parse(texts)?);
             }
             let names = self.sets.entry(set.to_owned()).or_default();
             if !names.contains(&name) {

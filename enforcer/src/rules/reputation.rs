@@ -6,11 +6,17 @@ use weir_engine::detect::Reputation;
 use weir_policies::LineError;
 use weir_policies::ip_reputation::{self, Score};
 
+use super::texts::Texts;
 use super::{Report, RulesError};
 use crate::settings::ReputationFiles;
 
 /// Reads the files. Lines that cannot be used are in the report; the others stand.
-pub(super) fn read(files: &ReputationFiles, report: &mut Report) -> Result<Reputation, RulesError> {
+pub(super) fn read(
+    files: &ReputationFiles,
+    texts: &Texts,
+    report: &mut Report,
+) -> Result<Reputation, RulesError> {
+    let text = |path| text(path, texts);
     let (categories, errors) = ip_reputation::categories(&text(&files.categories)?);
     tell(report, &files.categories, errors);
     let mut scores: Vec<Score> = Vec::new();
@@ -29,11 +35,13 @@ pub(super) fn read(files: &ReputationFiles, report: &mut Report) -> Result<Reput
     Ok(reputation)
 }
 
-fn text(path: &Path) -> Result<String, RulesError> {
-    std::fs::read_to_string(path).map_err(|source| RulesError::Reputation {
-        path: path.to_owned(),
-        source,
-    })
+fn text(path: &Path, texts: &Texts) -> Result<String, RulesError> {
+    texts
+        .read_text(path)
+        .map_err(|source| RulesError::Reputation {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 fn tell(report: &mut Report, path: &Path, errors: Vec<LineError>) {

@@ -7,6 +7,7 @@ use weir_policies::classification::Classes;
 use weir_policies::rule::ast::Rule;
 use weir_policies::{Diagnostic, Parsed};
 
+use super::texts::Texts;
 use super::{MAX_FILE, RulesError};
 use crate::settings::pattern;
 
@@ -57,10 +58,18 @@ impl Source {
         }
     }
 
-    pub(super) fn parse(&self) -> Result<ParsedFile, RulesError> {
+    pub(super) fn parse(&self, texts: &Texts) -> Result<ParsedFile, RulesError> {
         match self {
-            Self::File(path) => Ok(weir_policies::parse_bytes(&read(path)?).into()),
+            Self::File(path) => Ok(weir_policies::parse_bytes(&texts.read(path, read)?).into()),
             Self::Shipped { text, .. } => Ok(weir_policies::parse(text).into()),
+        }
+    }
+
+    /// Lets the text be kept, without reading it as rules.
+    pub(super) fn keep(&self, texts: &Texts) -> Result<(), RulesError> {
+        match self {
+            Self::File(path) => texts.read(path, read).map(|_| ()),
+            Self::Shipped { .. } => Ok(()),
         }
     }
 }
@@ -81,24 +90,26 @@ fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
 }
 
 /// Files that rules name, beside the file of the rules.
-pub(super) struct Beside;
+pub(super) struct Beside<'t>(pub(super) &'t Texts);
 
-impl RuleFiles for Beside {
+impl RuleFiles for Beside<'_> {
     fn read(&self, rules: &str, name: &str) -> Result<Vec<u8>, String> {
         let folder = Path::new(rules).parent().unwrap_or(Path::new(""));
         let path = folder.join(name);
-        read(&path).map_err(|error| match error {
+        let text = self.0.read(&path, read).map_err(|error| match error {
             RulesError::Read { source, .. } => {
                 format!("cannot read {}: {source}", path.display())
             }
             other => other.to_string(),
-        })
+        })?;
+        Ok(text.to_vec())
     }
 }
 
 /// The files that fit a pattern; at least one.
-pub(super) fn expand(pattern: &str) -> Result<Vec<Source>, RulesError> {
-    let files = pattern::expand(pattern).map_err(|source| RulesError::List {
+pub(super) fn expand(pattern: &str, texts: &Texts) -> Result<Vec<Source>, RulesError> {
+    let files = texts.expand(pattern, pattern::expand);
+    let files = files.map_err(|source| RulesError::List {
         pattern: pattern.to_owned(),
         source,
     })?;
@@ -130,11 +141,12 @@ impl Classifications for RuleClasses {
 }
 
 /// The classes of a file; lines that cannot be read are logged. `None`: the shipped ones.
-pub(super) fn classes(path: Option<&Path>) -> Result<RuleClasses, RulesError> {
+pub(super) fn classes(path: Option<&Path>, texts: &Texts) -> Result<RuleClasses, RulesError> {
     let Some(path) = path else {
         return Ok(RuleClasses(Classes::shipped()));
     };
-    let text = std::fs::read_to_string(path).map_err(|source| RulesError::Classification {
+    let text = texts.read_text(path);
+    let text = text.map_err(|source| RulesError::Classification {
         path: path.to_owned(),
         source,
     })?;

@@ -62,7 +62,7 @@ fn nothing_that_loads_is_an_error_for_enforce_and_a_report_for_check() {
         "alert tcp any any -> any any (msg:\"b\"; nonsense:1; sid:2;)\n",
     );
     let settings = settings(vec![file]);
-    let error = load(&settings, &[], &DataSets::default())
+    let error = load(&settings, &[], &Before::default())
         .unwrap_err()
         .to_string();
     assert!(error.contains("nonsense"), "{error}");
@@ -74,7 +74,7 @@ fn no_rules_at_all_is_no_error() {
     let dir = Dir::new("empty");
     let file = dir.write("a.rules", "# nothing here\n");
     assert_eq!(
-        load(&settings(vec![file]), &[], &DataSets::default())
+        load(&settings(vec![file]), &[], &Before::default())
             .unwrap()
             .report
             .loaded,
@@ -85,7 +85,7 @@ fn no_rules_at_all_is_no_error() {
 #[test]
 fn missing_file_and_pattern_without_files_are_named() {
     for name in ["/nowhere/a.rules", "/nowhere/*.rules"] {
-        let error = load(&settings(vec![name.to_owned()]), &[], &DataSets::default())
+        let error = load(&settings(vec![name.to_owned()]), &[], &Before::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains(name), "{error}");
@@ -113,7 +113,7 @@ fn combination_holds_the_rules_of_its_sets() {
         names(&["web"]),
         names(&["default", "web"]),
     ];
-    let loaded = load(&settings, &wanted, &DataSets::default()).unwrap();
+    let loaded = load(&settings, &wanted, &Before::default()).unwrap();
     let sizes = [0, 1, 2].map(|id| loaded.sets.get(weir_engine::frame::RuleSetId(id)).len());
     assert_eq!(sizes, [1, 1, 2]);
     assert_eq!(loaded.report.refused, 0);
@@ -179,4 +179,54 @@ fn rules_that_the_variables_leave_unable_to_fire_are_counted() {
     assert_eq!(check(&settings).unwrap().silent_at_home, Some(2));
     settings.vars.set_address("EXTERNAL_NET", "any").unwrap();
     assert_eq!(check(&settings).unwrap().silent_at_home, Some(1));
+}
+
+#[test]
+fn what_a_pod_needs_is_compiled_from_the_files_as_they_were_loaded() {
+    let dir = Dir::new("kept");
+    let rule = |sid: u32| format!("alert tcp any any -> any any (content:\"abc\"; sid:{sid};)\n");
+    let base = dir.write("base.rules", &rule(1));
+    dir.write("web-1.rules", &rule(2));
+    let mut settings = settings(vec![base]);
+    let pattern = dir.0.join("web-*.rules").display().to_string();
+    settings.rule_sets.insert("web".to_owned(), vec![pattern]);
+    let combination = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let default: Combination = combination(&["default"]);
+    let web: Combination = combination(&["web"]);
+    // Nothing needs the set yet.
+    let first = load(
+        &settings,
+        std::slice::from_ref(&default),
+        &Before::default(),
+    )
+    .unwrap();
+    assert_eq!(first.report.loaded, 1);
+    // Somebody is at work on the files, and has not asked for a reload.
+    dir.write("base.rules", "alert tcp any any -> any any (msg:\"half");
+    dir.write("web-1.rules", &format!("{}{}", rule(2), rule(3)));
+    dir.write("web-2.rules", &rule(4));
+    let before = Before {
+        data: first.data,
+        texts: Some(first.texts),
+    };
+    let both = [default, web];
+    let again = load(&settings, &both, &before).unwrap();
+    assert_eq!((again.report.loaded, again.report.refused), (1, 0));
+    let sets: Vec<usize> = [0, 1]
+        .map(|id| again.sets.get(weir_engine::frame::RuleSetId(id)).len())
+        .to_vec();
+    assert_eq!(sets, [1, 1]);
+    // Now the reload is asked for.
+    dir.write("base.rules", &rule(1));
+    let anew = load(&settings, &both, &Before::default()).unwrap();
+    let web = anew.sets.get(weir_engine::frame::RuleSetId(1));
+    assert_eq!(web.len(), 3);
+}
+
+#[test]
+fn without_other_rule_sets_no_text_is_kept() {
+    let dir = Dir::new("not-kept");
+    let file = dir.write("a.rules", GOOD);
+    let loaded = load(&settings(vec![file]), &[], &Before::default()).unwrap();
+    assert!(!loaded.texts.is_kept());
 }

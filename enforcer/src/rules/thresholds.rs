@@ -6,19 +6,22 @@ use weir_engine::detect::Adjustments;
 use weir_policies::LineError;
 use weir_policies::threshold_config::{self, Entry};
 
+use super::texts::Texts;
 use super::{Files, Report, RuleVars, RulesError};
 
 /// Reads the file. Lines that cannot be applied are in the report; the others stand.
 pub(super) fn read(
     path: &Path,
-    vars: &RuleVars,
+    (vars, texts): (&RuleVars, &Texts),
     files: &Files,
     report: &mut Report,
 ) -> Result<Adjustments, RulesError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RulesError::Thresholds {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = texts
+        .read_text(path)
+        .map_err(|source| RulesError::Thresholds {
+            path: path.to_owned(),
+            source,
+        })?;
     let (entries, mut errors) = threshold_config::parse(&text);
     let (adjustments, unresolved) = Adjustments::new(&entries, vars);
     errors.extend(unresolved);

@@ -27,8 +27,8 @@ use crate::data::DataSets;
 use crate::events::file_store::FileStore;
 use crate::events::writer::WriterState;
 use crate::lease::Lease;
-use crate::rules::Report;
 use crate::rules::watch::RuleWatch;
+use crate::rules::{Report, Texts};
 use crate::settings::Settings;
 use crate::view::View;
 use crate::worker::{Pool, WorkerError};
@@ -45,6 +45,7 @@ pub struct Service {
     view: Arc<ArcSwap<View>>,
     report: Report,
     data: DataSets,
+    texts: Texts,
     rule_watch: RuleWatch,
     loads: u64,
     /// Until when not to compile again what records need: it has failed.

@@ -16,9 +16,8 @@ use super::Service;
 use crate::attachments::reconcile::live_records;
 use crate::attachments::snapshot::Snapshot;
 use crate::control::server::refusal;
-use crate::data::DataSets;
 use crate::rules::watch::RuleWatch;
-use crate::rules::{self, Loaded};
+use crate::rules::{self, Before, Loaded, Texts};
 use crate::settings::Settings;
 use crate::view::View;
 
@@ -40,7 +39,8 @@ struct Again {
 
 struct Prepared {
     settings: Settings,
-    watch: RuleWatch,
+    /// `None`: the files were not read again.
+    watch: Option<RuleWatch>,
     view: View,
     loaded: Loaded,
 }
@@ -90,13 +90,16 @@ impl Service {
             Ok(self.settings.clone())
         };
         let (store, node_name) = (self.records.store().clone(), self.node_name.clone());
-        let data = self.data.clone();
+        let before = Before {
+            data: self.data.clone(),
+            texts: (!reload).then(|| self.texts.clone()).filter(Texts::is_kept),
+        };
         let work = tokio::task::spawn_blocking(move || {
             let settings = settings?;
             // Sets that are read anew are read as they are by now.
-            data.save_or_log();
+            before.data.save_or_log();
             let (records, _) = live_records(&mut RecordCache::new(store), |_| false);
-            prepare(settings, records, &node_name, &data)
+            prepare(settings, records, &node_name, &before)
         });
         *job = Some(Job {
             work,
@@ -126,11 +129,14 @@ impl Service {
         let answer = match reloaded.0 {
             Ok(prepared) => {
                 self.settings = prepared.settings;
-                self.rule_watch = prepared.watch;
+                if let Some(watch) = prepared.watch {
+                    self.rule_watch = watch;
+                }
                 self.report = prepared.loaded.report;
                 // Sets that no rule names any more are written before they are gone.
                 self.data.save_or_log();
                 self.data = prepared.loaded.data;
+                self.texts = prepared.loaded.texts;
                 self.loads += 1;
                 self.compile_again = None;
                 self.view.store(Arc::new(prepared.view));
@@ -164,6 +170,9 @@ impl Service {
     }
 
     pub(super) fn log_rules(&self) {
+        if let Some(problem) = self.over_limit(&self.view.load().attachments) {
+            log::warn!("{problem}");
+        }
         let report = &self.report;
         log::info!(
             "{} rules loaded, {} refused, {} disabled",
@@ -189,13 +198,14 @@ fn prepare(
     settings: Settings,
     records: Vec<Attachment>,
     node_name: &str,
-    data: &DataSets,
+    before: &Before,
 ) -> Result<Prepared, String> {
     let snapshot = Snapshot::new(records, &settings, node_name);
     // Looked at before they are read: what changes meanwhile is a change to come.
-    let watch = RuleWatch::new(&settings);
-    let loaded =
-        rules::load(&settings, snapshot.combinations(), data).map_err(|error| error.to_string())?;
+    let anew = before.texts.is_none();
+    let watch = anew.then(|| RuleWatch::new(&settings));
+    let loaded = rules::load(&settings, snapshot.combinations(), before)
+        .map_err(|error| error.to_string())?;
     let view = View {
         attachments: Arc::new(snapshot),
         rules: Arc::new(loaded.sets.clone()),

@@ -17,13 +17,12 @@ use crate::attachments::reconcile::{Reconciler, live_records};
 use crate::attachments::snapshot::Snapshot;
 use crate::attachments::watch::{RecordWatch, WatchError, watch_links, watch_rules};
 use crate::cli::EnforceArgs;
-use crate::data::DataSets;
 use crate::events::file_store::{FileSink, FileStore, FileStoreError};
 use crate::events::queue::{self, EventSink};
 use crate::events::writer::{self, WriterError, WriterState};
 use crate::lease::Lease;
 use crate::rules::watch::RuleWatch;
-use crate::rules::{self, Loaded, RulesError};
+use crate::rules::{self, Before, Loaded, RulesError};
 use crate::settings::{Settings, SettingsError};
 use crate::view::View;
 use crate::worker::pulse;
@@ -124,6 +123,7 @@ impl Service {
             view,
             report: loaded.report,
             data: loaded.data,
+            texts: loaded.texts,
             rule_watch,
             compile_again: None,
             loads: 1,
@@ -154,7 +154,7 @@ fn first_view(
     node_name: &str,
 ) -> Result<(View, Loaded), StartError> {
     let snapshot = Snapshot::new(records, settings, node_name);
-    let loaded = rules::load(settings, snapshot.combinations(), &DataSets::default())?;
+    let loaded = rules::load(settings, snapshot.combinations(), &Before::default())?;
     let view = View {
         attachments: Arc::new(snapshot),
         rules: Arc::new(loaded.sets.clone()),

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use weir_datapath::kernel::{Counter, NodeCounters, WiredInterface};
 
 use super::Service;
-use crate::attachments::snapshot::Entry;
+use crate::attachments::snapshot::{Entry, Snapshot};
 use crate::worker::counters::Published;
 
 /// How long to wait for the workers' counters before older ones are shown.
@@ -33,6 +33,7 @@ impl Service {
         };
         problems.extend(self.record_problems.iter().cloned());
         problems.extend(self.reconciler.problems());
+        problems.extend(self.over_limit(&view.attachments));
         let entries = view.attachments.entries();
         let attachments: Vec<Value> = entries.iter().map(|e| attachment(e, &wired)).collect();
         json!({
@@ -52,11 +53,23 @@ impl Service {
                 "skipped": self.report.skipped,
                 "loads": self.loads,
                 "combinations": view.attachments.combinations().len(),
+                "without_own_rules": view.attachments.without_own_rules(),
             },
             "problems": problems,
             "counters": self.counters(&published),
             "kernel": kernel,
             "attachments": attachments,
+        })
+    }
+
+    /// What to say where there are too many combinations of rule sets.
+    pub(super) fn over_limit(&self, attachments: &Snapshot) -> Option<String> {
+        let limit = self.settings.limits.rule_combinations;
+        attachments.is_over_limit().then(|| {
+            format!(
+                "the attachments need more than the {limit} combinations of rule sets that limits.ruleCombinations allows: \
+                 frames of the others are judged by all rule sets; raise it, or give pods fewer different ruleSets"
+            )
         })
     }
 

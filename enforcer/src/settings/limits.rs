@@ -23,6 +23,9 @@ pub struct Limits {
     pub reject_answers: u32,
     /// Chunks of events (of at most 64 KiB each) that may wait for the writer.
     pub event_queue: u16,
+    /// Combinations of rule sets that are compiled at most, 2 to 255. Frames that would need another have the rules
+    /// of all sets.
+    pub rule_combinations: u8,
 }
 
 impl Default for Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             stream_memory: 256 << 20,
             reject_answers: 1000,
             event_queue: 256,
+            rule_combinations: 64,
         }
     }
 }
@@ -56,6 +60,12 @@ impl Limits {
         }
         if self.event_queue == 0 {
             return Some("limits.eventQueue is 0: at least 1 is needed".to_owned());
+        }
+        if self.rule_combinations < 2 {
+            return Some(format!(
+                "limits.ruleCombinations is {}: allowed are 2 to 255",
+                self.rule_combinations
+            ));
         }
         if !(16..=16 << 20).contains(&self.flows) {
             return Some(format!(

@@ -101,6 +101,11 @@ impl FlowState {
         self.thresholds.clear();
     }
 
+    /// Whether the rule set of that number was the last to look at the flow.
+    pub(crate) fn is_of(&self, generation: u64) -> bool {
+        self.generation != 0 && self.generation == generation
+    }
+
     /// Whether these rules were the last to look at the flow.
     pub(crate) fn is_known_to(&self, rules: &RuleSet) -> bool {
         self.generation == rules.generation

@@ -70,6 +70,11 @@ impl RuleSet {
         }
     }
 
+    /// The number of this set among all that were ever made; 0 for empty ones.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// What must be known of files for its signatures.
     #[must_use]
     pub fn file_needs(&self) -> FileNeeds {

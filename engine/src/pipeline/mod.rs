@@ -45,13 +45,26 @@ const EVENT_NAMES: usize = 256;
 pub struct RuleSets {
     default: Arc<RuleSet>,
     others: Vec<Arc<RuleSet>>,
+    /// Names of the others, as far as they have any.
+    names: Vec<Arc<str>>,
 }
 
 impl RuleSets {
     /// Sets by index: `default` is 0, `others` are 1 and up.
     #[must_use]
     pub fn new(default: Arc<RuleSet>, others: Vec<Arc<RuleSet>>) -> Self {
-        Self { default, others }
+        Self {
+            default,
+            others,
+            names: Vec::new(),
+        }
+    }
+
+    /// The same, the others with names: of one name are sets that take each other's place when rules are
+    /// changed, whatever their indices.
+    #[must_use]
+    pub fn named(self, names: Vec<Arc<str>>) -> Self {
+        Self { names, ..self }
     }
 
     /// The set of that index, the default one where there is none.

@@ -13,7 +13,7 @@ use crate::counters::StreamCounters;
 use crate::detect::Extent;
 use crate::event::{FlowDirection, Output};
 use crate::flow::{EndReason, Flow, Side};
-use crate::frame::{ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection};
+use crate::frame::{ChecksumState, FrameMeta, LinkType, Mode, Timestamp, WireDirection};
 use crate::packet::{Network, Packet, TcpHeader, TcpOptions, Transport};
 use crate::stream::{StreamMemory, flags};
 
@@ -99,12 +99,12 @@ impl Rest<'_> {
 
     /// Nothing can be dropped any more: what signatures say of it is only reported.
     fn look_at_the_end(&mut self, flow: &mut Flow, at: Timestamp, output: &mut dyn Output) {
-        let meta = meta(flow, at);
-        let rules = self.detectors.get_mut(meta.rules).rules();
-        if meta.rules != RuleSetId::default() && !flow.detect.is_known_to(rules) {
-            // Rules were changed since: the number may be that of another set, for other pods.
+        let mut meta = meta(flow, at);
+        // Where rules were changed since, the number may be that of another set, for other pods.
+        let Some(rules) = self.detectors.successor(meta.rules, &flow.detect) else {
             return;
-        }
+        };
+        meta.rules = rules;
         let _ = self.islands(flow, &meta, output);
         if !flow.app.has_parser() || flow.key().protocol() != 6 {
             return;

@@ -152,3 +152,36 @@ fn the_end_of_a_flow_is_not_looked_at_with_the_rules_that_took_the_place_of_its_
         assert_eq!(world.output.alerts.len(), alerts, "{renumbered}");
     }
 }
+
+#[test]
+fn the_end_of_a_flow_is_looked_at_with_the_rules_of_the_same_name_wherever_they_stand() {
+    let named = |sets: &[(&str, &std::sync::Arc<_>)]| {
+        let rules = sets.iter().map(|(_, rules)| std::sync::Arc::clone(rules));
+        let names = sets.iter().map(|(name, _)| (*name).into());
+        RuleSets::new(compile(""), rules.collect()).named(names.collect())
+    };
+    let (own, other) = (compile(ALERT), compile(""));
+    let changed = compile(&ALERT.replace("sid:1;", "sid:9;"));
+    for (sets, sids) in [
+        (&[("db", &other), ("web", &changed)][..], &[9][..]),
+        (&[("web", &changed)], &[9]),
+        (&[("db", &changed)], &[]),
+        (&[], &[]),
+    ] {
+        let mut world = World::prevent("");
+        world
+            .engine
+            .set_rules(named(&[("web", &own), ("db", &other)]));
+        world.rules = RuleSetId(1);
+        world.handshake();
+        world
+            .send(client().at(10).data(b"attack"))
+            .passes(&[("tcp.out_of_order", 1)]);
+        // Twice: its own set is not the one that was in force last.
+        world.engine.set_rules(named(&[("db", &other)]));
+        world.engine.set_rules(named(sets));
+        world.finish();
+        let fired: Vec<u32> = world.output.alerts.iter().map(|(sid, _)| *sid).collect();
+        assert_eq!(fired, sids, "{}", sets.len());
+    }
+}

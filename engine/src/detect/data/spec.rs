@@ -1,6 +1,7 @@
 //! How rules describe sets.
 
 use super::DataKind;
+use crate::detect::matcher::parse_size;
 
 /// A set as a rule describes it. What is left out is as it was described before, or by default.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -86,8 +87,8 @@ impl SpecReader {
             "load" => self.spec.load = text(),
             "save" => self.spec.save = text(),
             "state" => self.spec.state = text(),
-            "memcap" => self.spec.memcap = Some(size(value)?),
-            "hashsize" => self.spec.hashsize = Some(size(value)?),
+            "memcap" => self.spec.memcap = Some(parse_size(value)?),
+            "hashsize" => self.spec.hashsize = Some(parse_size(value)?),
             "format" => self.form = text(),
             "context_key" => self.context = text(),
             "value_key" => self.keys.value = value.to_owned(),
@@ -141,21 +142,4 @@ impl SpecReader {
         }
         Ok(self)
     }
-}
-
-/// A number with `kb`, `mb`, `gb` behind it, or without.
-fn size(text: &str) -> Result<u64, String> {
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches(char::is_alphabetic);
-    let unit = match lower[digits.len()..].trim() {
-        "" | "b" => 1,
-        "kb" | "kib" | "k" => 1 << 10,
-        "mb" | "mib" | "m" => 1 << 20,
-        "gb" | "gib" | "g" => 1_u64 << 30,
-        _ => return Err(format!("`{text}` is not a size such as 10mb")),
-    };
-    let number: Option<u64> = digits.trim().parse().ok();
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| format!("`{text}` is not a size such as 10mb"))
 }

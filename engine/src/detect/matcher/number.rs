@@ -37,30 +37,32 @@ pub(crate) fn parse_sized_test(text: &str) -> Result<NumberTest, String> {
         let digits = number.find(|letter: char| !letter.is_ascii_alphanumeric());
         let (number, behind) = number.split_at(digits.unwrap_or(number.len()));
         plain.push_str(before);
-        plain.push_str(&bytes(number)?.to_string());
+        plain.push_str(&parse_size(number)?.to_string());
         rest = behind;
     }
     plain.push_str(rest);
     parse_number_test(&plain, u64::MAX)
 }
 
-fn bytes(number: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 6] = [
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("kb", 1 << 10),
-        ("mb", 1 << 20),
-        ("gb", 1 << 30),
-    ];
-    let lower = number.to_ascii_lowercase();
-    let unit = UNITS
-        .iter()
-        .find_map(|(unit, size)| Some((lower.strip_suffix(unit)?, *size)));
-    let (digits, size) = unit.unwrap_or((&lower, 1));
-    parse_integer(digits)?
-        .checked_mul(size)
-        .ok_or_else(|| format!("`{number}` is too large"))
+/// A number of bytes: alone, or with a unit of 1024 (`k`, `KB`, `KiB`), 1024² or 1024³ behind it.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 4] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("", 1)];
+    let lower = text.trim().to_ascii_lowercase();
+    if lower.starts_with("0x") {
+        return parse_integer(&lower);
+    }
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = lower.get(digits.len()..).unwrap_or_default();
+    let unit = unit
+        .strip_suffix("ib")
+        .or(unit.strip_suffix('b'))
+        .unwrap_or(unit);
+    let known = UNITS.iter().find(|(name, _)| *name == unit);
+    let number = parse_integer(digits).ok();
+    number
+        .zip(known)
+        .and_then(|(number, (_, size))| number.checked_mul(*size))
+        .ok_or_else(|| format!("`{text}` is not a size such as 10MB"))
 }
 
 /// A comparison: `n`, `=n`, `!n`, `!=n`, `<n`, `<=n`, `>n`, `>=n`, `a-b`, `a<>b`, `!a-b`. Ranges leave
@@ -154,6 +156,26 @@ mod tests {
                 assert!(!number_matches(test, value), "{text} {value}");
             }
         }
+    }
+
+    #[test]
+    fn sizes_have_units_in_any_case() {
+        for (text, size) in [
+            ("10", Some(10)),
+            ("10b", Some(10)),
+            ("10 kb", Some(10 << 10)),
+            ("1KiB", Some(1 << 10)),
+            ("2m", Some(2 << 20)),
+            ("3GB", Some(3 << 30)),
+            ("0x1b", Some(27)),
+            ("10tb", None),
+            ("kb", None),
+            ("", None),
+            ("99999999999999999gb", None),
+        ] {
+            assert_eq!(parse_size(text).ok(), size, "{text}");
+        }
+        assert_eq!(parse_sized_test("<10KB"), Ok(NumberTest::Less(10 << 10)));
     }
 
     #[test]
