@@ -25,3 +25,4 @@ mod policies;
 mod runtimes;
 mod spoof;
 mod verbs;
+mod watch;
