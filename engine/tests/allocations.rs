@@ -12,7 +12,7 @@ mod wire;
 #[expect(dead_code, reason = "shared with the pipeline's tests")]
 mod world;
 
-use weir_engine::event::{Alert, Drop as DropRecord, FlowEnd, Output};
+use weir_engine::event::{Alert, Drop as DropRecord, FlowEnd, Output, TaggedPacket};
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
 };
@@ -27,6 +27,14 @@ alert tcp any any -> any any (msg:\"regex\"; content:\"GET\"; pcre:\"/GET [a-z]+
 alert udp any any -> any any (msg:\"udp\"; content:\"query\"; threshold:type limit, track by_src, count 1, seconds 60; sid:4;)
 alert tcp any any -> any any (msg:\"bits\"; content:\"one\"; flowbits:set,one; noalert; sid:5;)
 alert tcp any any -> any any (msg:\"bits\"; content:\"two\"; flowbits:isset,one; sid:6;)
+alert dns any any -> any any (msg:\"linear capture\"; dns.query; pcrexform:\"(w+)[.]example\"; content:\"www\"; sid:8;)
+alert dns any any -> any any (msg:\"backtracking capture\"; dns.query; pcrexform:\"(?=w)(w+)\"; content:\"www\"; sid:9;)
+alert dns any any -> any any (msg:\"chain\"; dns.query; to_lowercase; strip_whitespace; compress_whitespace; dotprefix; url_decode; xor:\"00\"; subslice:0; content:\".www\"; sid:10;)
+alert dns any any -> any any (msg:\"domain\"; dns.query; domain; content:\"example\"; sid:11;)
+alert dns any any -> any any (msg:\"digest\"; dns.query; to_sha256; to_sha1; to_md5; bsize:16; entropy:>0; sid:12;)
+alert dns any any -> any any (msg:\"decode\"; dns.query; from_base64:mode rfc2045; bsize:>0; sid:13;)
+alert dns any any -> any any (msg:\"inflate\"; dns.query; zlib_deflate; bsize:0; sid:14;)
+alert udp any any -> any any (msg:\"pcre captures\"; pcre:\"/q(u)(?=e)/, pkt:a\"; tag:session,3,packets; tag:host,9,seconds,src; sid:15;)
 alert tcp any any -> any any (msg:\"event\"; stream-event:reassembly_overlap_different_data; sid:7;)";
 
 /// Flows of one run.
@@ -36,14 +44,21 @@ const FLOWS: u16 = 200;
 #[derive(Default)]
 struct Tally {
     alerts: usize,
+    /// Alerts by the last digits of their sids.
+    sids: [usize; 16],
+    tagged: usize,
     drops: usize,
     flows: usize,
     released: usize,
 }
 
 impl Output for Tally {
-    fn alert(&mut self, _: &Alert<'_>) {
+    fn alert(&mut self, alert: &Alert<'_>) {
         self.alerts += 1;
+        self.sids[alert.signature.sid as usize % 16] += 1;
+    }
+    fn tagged(&mut self, _: &TaggedPacket<'_>) {
+        self.tagged += 1;
     }
     fn drop(&mut self, _: &DropRecord<'_>) {
         self.drops += 1;
@@ -86,6 +101,9 @@ fn conversation(world: &World, number: u16) -> Vec<Vec<u8>> {
     let ends = world.ends(Side::Client);
     let datagram = wire::udp(ends, world.ports, b"query and some more bytes of it");
     frames.push(wire::frame(ends, 17, &datagram));
+    let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
+    let question = wire::udp(ends, (world.ports.0, 53), question);
+    frames.push(wire::frame(ends, 17, &question));
     frames.extend(wire::fragments(ends, 17, &datagram, &[16, 24]));
     frames.push(wire::frame(
         ends,
@@ -127,7 +145,7 @@ fn feed(world: &mut World, frames: &mut [Vec<u8>], at: Timestamp, output: &mut T
 
 /// Runs that warm the engine: enough for every slot of the flow table that is in use to have served
 /// every kind of flow, so that what a slot keeps for its flows has its room.
-const WARM_UP: u32 = 40;
+const WARM_UP: u32 = 80;
 
 #[test]
 fn a_warm_engine_allocates_nothing() {
@@ -153,6 +171,11 @@ fn a_warm_engine_allocates_nothing() {
     });
     assert_eq!(first, passed);
     assert!(tally.alerts > 100 && tally.drops > 100 && tally.released > 100);
-    assert!(tally.flows > 100);
+    assert!(tally.flows > 100 && tally.tagged > 100);
+    assert!(
+        tally.sids[8..].iter().all(|count| *count > 100),
+        "{:?}",
+        tally.sids
+    );
     assert_eq!(spent.count_total, 0, "{spent:?}");
 }

@@ -70,14 +70,12 @@ impl Header {
         let Some(header) = Self::read(message).filter(|_| Self::plausible_start(message)) else {
             return false;
         };
-        let mut names = Vec::new();
         let mut at = Self::LENGTH;
         for _ in 0..header.counts[0] {
-            match read_name(message, at, &mut names) {
+            match read_name(message, at, &mut Measured(0)) {
                 Ok(name) if name.next + 4 <= message.len() => at = name.next + 4,
                 _ => return false,
             }
-            names.clear();
         }
         // Each further record takes eleven bytes at least.
         let records: usize = header.counts[1..]
@@ -291,9 +289,43 @@ struct Name {
     cut: Option<Event>,
 }
 
+/// What names are written to.
+trait Text {
+    fn length(&self) -> usize;
+    fn append(&mut self, bytes: &[u8]);
+    fn cut(&mut self, length: usize);
+}
+
+impl Text for Vec<u8> {
+    fn length(&self) -> usize {
+        self.len()
+    }
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+    fn cut(&mut self, length: usize) {
+        self.truncate(length);
+    }
+}
+
+/// Keeps how long a text is, and not what it says.
+struct Measured(usize);
+
+impl Text for Measured {
+    fn length(&self) -> usize {
+        self.0
+    }
+    fn append(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+    fn cut(&mut self, length: usize) {
+        self.0 = self.0.min(length);
+    }
+}
+
 /// Appends the name at `at` to `out`, labels joined by dots. `Err`: it leaves the message or loops.
-fn read_name(bytes: &[u8], mut at: usize, out: &mut Vec<u8>) -> Result<Name, Option<Event>> {
-    let start = out.len();
+fn read_name(bytes: &[u8], mut at: usize, out: &mut impl Text) -> Result<Name, Option<Event>> {
+    let start = out.length();
     let (mut next, mut pointers, mut labels, mut cut) = (None, 0, 0, None);
     loop {
         let length = *bytes.get(at).ok_or(None)?;
@@ -310,12 +342,12 @@ fn read_name(bytes: &[u8], mut at: usize, out: &mut Vec<u8>) -> Result<Name, Opt
                 if labels > LABELS {
                     cut = cut.or(Some(Event::TooManyLabels));
                 } else if cut.is_none() {
-                    if out.len() > start {
-                        out.push(b'.');
+                    if out.length() > start {
+                        out.append(b".");
                     }
-                    out.extend_from_slice(label);
-                    if out.len() - start > NAME {
-                        out.truncate(start + NAME);
+                    out.append(label);
+                    if out.length() - start > NAME {
+                        out.cut(start + NAME);
                         cut = Some(Event::NameTooLong);
                     }
                 }

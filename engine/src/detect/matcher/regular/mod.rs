@@ -9,7 +9,7 @@ mod scan;
 mod tests;
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, TryLockError};
+use std::sync::Mutex;
 
 use regex::bytes::RegexBuilder;
 
@@ -21,6 +21,9 @@ const JIT_STACK: usize = 1 << 20;
 const LINEAR_SIZE: usize = 1 << 20;
 /// Largest cache of a linear-time expression, bytes for each thread.
 const LINEAR_CACHE: usize = 256 << 10;
+
+/// Workers that can capture with one expression at once without making memory for it.
+const SPARES: usize = 16;
 
 /// Letters behind the closing delimiter that change what the expression means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -57,21 +60,24 @@ enum Engine {
     ),
 }
 
-/// Memory for the captures of one expression: taken for the time of a match. Another worker that asks at that
-/// moment makes its own.
+/// Memories for the captures of one expression, for as many workers at once: taken for the time of a match, and
+/// made by the first that find none. A worker beyond those makes its own each time.
 #[derive(Debug)]
-struct Spare<T>(Mutex<Option<T>>);
+struct Spare<T>([Mutex<Option<T>>; SPARES]);
 
 impl<T> Spare<T> {
+    fn new() -> Self {
+        Self([const { Mutex::new(None) }; SPARES])
+    }
+
     fn with<R>(&self, new: impl FnOnce() -> T, then: impl FnOnce(&mut T) -> R) -> R {
-        let kept = match self.0.try_lock() {
-            Ok(mut spare) => spare.take(),
-            Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
-        };
+        let mut places = self.0.iter();
+        let kept = places.find_map(|place| place.try_lock().ok()?.take());
         let mut memory = kept.unwrap_or_else(new);
         let answer = then(&mut memory);
-        if let Ok(mut spare) = self.0.try_lock() {
-            *spare = Some(memory);
+        let mut free = self.0.iter().filter_map(|place| place.try_lock().ok());
+        if let Some(mut place) = free.find(|place| place.is_none()) {
+            *place = Some(memory);
         }
         answer
     }
@@ -103,10 +109,10 @@ impl Regular {
     ) -> Result<Self, String> {
         let scan = scan(pattern, flags);
         let engine = match scan.linear.and_then(|text| linear(&text, flags)) {
-            Some(regex) => Engine::Linear(regex, Spare(Mutex::new(None))),
+            Some(regex) => Engine::Linear(regex, Spare::new()),
             None => {
                 let regex = Box::new(backtracking(pattern, flags, limits)?);
-                Engine::Backtracking(regex, Spare(Mutex::new(None)))
+                Engine::Backtracking(regex, Spare::new())
             }
         };
         Ok(Self {

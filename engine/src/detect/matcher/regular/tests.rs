@@ -120,3 +120,19 @@ fn knows_which_expressions_ask_for_the_start() {
 fn refuses_what_does_not_compile() {
     assert!(Regular::new("(", flags(""), LIMITS).is_err());
 }
+
+#[test]
+fn memory_for_captures_is_made_once_for_as_many_as_capture_at_once() {
+    let made = std::cell::Cell::new(0);
+    let spare: Spare<u32> = Spare::new();
+    let new = || {
+        made.set(made.get() + 1);
+        made.get()
+    };
+    for _ in 0..3 {
+        spare.with(new, |first| {
+            spare.with(new, |second| assert_ne!(first, second));
+        });
+    }
+    assert_eq!(made.get(), 2);
+}
