@@ -172,6 +172,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
     let usize_of = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     config.flow.flows = usize_of(u64::from(settings.limits.flows));
     config.stream.memcap = usize_of(settings.limits.stream_memory);
+    config.detect.alerts = usize::from(settings.limits.packet_alerts);
     let files = &settings.outputs.files;
     config.files = files.needs();
     config.app_layer.kept_file = usize_of(files.max_file);

@@ -23,6 +23,9 @@ pub struct Limits {
     pub reject_answers: u32,
     /// Chunks of events (of at most 64 KiB each) that may wait for the writer.
     pub event_queue: u16,
+    /// Alerts that one packet may raise; the weightiest are kept, the others counted (`detect.alerts_suppressed`). 1 to
+    /// 255. Suricata's `packet-alert-max`.
+    pub packet_alerts: u8,
     /// Combinations of rule sets that are compiled at most, 2 to 255. Frames that would need another have the rules
     /// of all sets.
     pub rule_combinations: u8,
@@ -38,6 +41,7 @@ impl Default for Limits {
             stream_memory: 256 << 20,
             reject_answers: 1000,
             event_queue: 256,
+            packet_alerts: 15,
             rule_combinations: 64,
         }
     }
@@ -60,6 +64,9 @@ impl Limits {
         }
         if self.event_queue == 0 {
             return Some("limits.eventQueue is 0: at least 1 is needed".to_owned());
+        }
+        if self.packet_alerts == 0 {
+            return Some("limits.packetAlerts is 0: at least 1 is needed".to_owned());
         }
         if self.rule_combinations < 2 {
             return Some(format!(

@@ -86,12 +86,35 @@ impl ApplicationDraft {
             && self.files.is_empty()
     }
 
-    /// Takes what a `config` rule sets: that the records of what it matches be left out.
+    /// Takes what `config` sets: that the records of what it matches be left out.
     pub(in crate::detect) fn configure(&mut self, value: &str) -> Result<(), String> {
-        let mut parts: Vec<&str> = value.split(',').map(str::trim).collect();
-        parts.sort_unstable();
-        if parts != ["logging disable", "scope tx", "type tx"] {
-            return Err("only `logging disable, type tx, scope tx` is evaluated".to_owned());
+        let (mut what, mut kind, mut scope) = (None, None, None);
+        for part in value.split(',').map(str::trim) {
+            let (name, value) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
+            let place = match name {
+                "type" => &mut kind,
+                "scope" => &mut scope,
+                "logging" | "tracking" => &mut what,
+                other => return Err(format!("`{other}` is not logging, tracking, type or scope")),
+            };
+            let value = if name == "tracking" {
+                part
+            } else {
+                value.trim()
+            };
+            if place.replace(value).is_some() {
+                return Err(format!("it says `{name}` twice"));
+            }
+        }
+        match (what, kind, scope) {
+            (Some("disable"), Some("tx"), Some("tx")) => {}
+            (Some("tracking disable"), ..) => {
+                return Err(
+                    "packets are tracked before rules are asked: `tracking` is not evaluated"
+                        .to_owned(),
+                );
+            }
+            _ => return Err("it is not `logging disable, type tx, scope tx`".to_owned()),
         }
         self.silences = true;
         Ok(())

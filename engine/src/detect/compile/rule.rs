@@ -108,12 +108,9 @@ pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, P
     for located in &rule.settings {
         read_setting(&mut draft, located)?;
     }
-    if draft.configures != (rule.action == Action::Config) {
-        let reason = "the action and the keyword `config` need each other";
-        return Err(Problem::new(rule.position, "config", reason));
-    }
+    let configures = draft.configures;
     let mut program = assemble(rule, header, draft)?;
-    if rule.action == Action::Config && program.application.is_none() {
+    if configures && program.application.is_none() {
         let reason = "it needs a test on a transaction";
         return Err(Problem::new(rule.position, "config", reason));
     }

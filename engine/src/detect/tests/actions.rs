@@ -1,5 +1,7 @@
 //! Actions, their order and reach, alert limits.
 
+use proptest::prelude::*;
+
 use super::lab::{CLIENT, Lab, SERVER, datagram, request, tcp};
 use crate::detect::{Effect, HitSource, Limits, Scope};
 use crate::event::FlowDirection;
@@ -213,4 +215,60 @@ fn a_hit_says_where_it_matched() {
     assert_eq!(lab.hits[0].source, HitSource::Stream { offset: 3 });
     lab.packet(&request(b"..x"));
     assert_eq!(lab.hits[0].source, HitSource::Packet { offset: 2 });
+}
+
+/// An action, a priority, and whether it acts in silence.
+type Asked = (&'static str, u8, bool);
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let action = prop_oneof![
+        1 => Just("pass"),
+        6 => Just("drop"),
+        6 => Just("reject"),
+        20 => Just("alert"),
+    ];
+    (action, 1u8..5, proptest::bool::weighted(0.2))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What a packet that matches all of some rules comes to, whatever their order: a pass is all there is; else
+    /// alerts come by action, then priority, then place, the first fifteen of them, and the first rule that drops
+    /// names the verdict.
+    #[test]
+    fn rules_on_one_packet_add_up_as_documented(rules in proptest::collection::vec(asked(), 1..24)) {
+        let rank = |action: &str| ["pass", "drop", "reject", "alert"].iter().position(|known| *known == action);
+        let mut text = String::new();
+        for (sid, (action, priority, silent)) in (1..).zip(&rules) {
+            let silent = if *silent { "noalert; " } else { "" };
+            text.push_str(&format!(
+                "{action} udp any any -> any any (content:\"x\"; {silent}priority:{priority}; sid:{sid};)\n"
+            ));
+        }
+        let mut ordered: Vec<(u32, &Asked)> = (1..).zip(&rules).collect();
+        ordered.sort_by_key(|(sid, (action, priority, _))| (rank(action), *priority, *sid));
+        let mut lab = Lab::new(&text);
+        let fired = lab.packet(&datagram(b"x"));
+        if ordered[0].1.0 == "pass" {
+            prop_assert!(fired.is_empty());
+            let passes = matches!(lab.effect, Effect::Pass { .. });
+            prop_assert!(passes);
+            return Ok(());
+        }
+        let told: Vec<u32> = ordered.iter().filter(|(_, asked)| !asked.2).map(|(sid, _)| *sid).collect();
+        prop_assert_eq!(&fired[..], &told[..told.len().min(15)], "{}", text);
+        let left_out = told.len().saturating_sub(15) as u64;
+        prop_assert_eq!(lab.detector.counters().alerts_suppressed, left_out);
+        prop_assert_eq!(lab.detector.counters().matched, rules.len() as u64);
+        let culprit = match lab.effect {
+            Effect::Drop { signature, reject, .. } => {
+                let sid = lab.detector.rules().signature(signature).meta.sid;
+                Some((sid, reject.is_some()))
+            }
+            _ => None,
+        };
+        let first = ordered.iter().find(|(_, asked)| asked.0 != "alert");
+        prop_assert_eq!(culprit, first.map(|(sid, asked)| (*sid, asked.0 == "reject")));
+    }
 }

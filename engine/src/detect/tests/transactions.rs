@@ -358,3 +358,48 @@ fn a_number_that_may_not_have_been_read_yet_is_not_used() {
         assert_eq!(compile(&text).refused.len(), 1, "{tests}");
     }
 }
+
+#[test]
+fn config_is_for_transactions_and_needs_no_action_of_its_own() {
+    let rule = |action: &str, config: &str| {
+        format!(r#"{action} dns any any -> any any (dns.query; content:"a"; {config} sid:1;)"#)
+    };
+    let tx = "config:logging disable, type tx, scope tx;";
+    for (action, config, alerts) in [
+        ("config", tx, &[][..]),
+        ("config", "", &[]),
+        ("alert", tx, &[1]),
+        ("drop", "config:type tx,scope tx , logging  disable;", &[1]),
+    ] {
+        let mut lab = Lab::new(&rule(action, config));
+        assert_eq!(lab.datagram(ToServer, &question(&["a"])), alerts);
+        assert_eq!(
+            lab.flow.is_silent(0),
+            !config.is_empty(),
+            "{action} {config}"
+        );
+    }
+    for (config, part) in [
+        ("config:logging disable;", "it is not"),
+        ("config:logging enable, type tx, scope tx;", "it is not"),
+        (
+            "config:logging disable, type flow, scope flow;",
+            "it is not",
+        ),
+        (
+            "config:tracking disable, type flow, scope packet;",
+            "tracked before",
+        ),
+        ("config:logging disable, type tx, type tx;", "twice"),
+        ("config:alerts disable, type tx, scope tx;", "`alerts`"),
+    ] {
+        let refused = compile(&rule("config", config)).refused;
+        assert!(
+            refused[0].reason.contains(part),
+            "{config}: {}",
+            refused[0].reason
+        );
+    }
+    let bare = "config tcp any any -> any any (content:\"a\"; config:logging disable, type tx, scope tx; sid:1;)";
+    assert_eq!(compile(bare).refused[0].keyword, "config");
+}
