@@ -91,16 +91,22 @@ const PARTS: [Part; 8] = [
     Part::HasshString,
 ];
 
-/// Steps, by the names of Suricata 8.0.
+/// Steps, by the names of Suricata 8.0 and by their successors.
 const STEPS: &[StateSpec] = &[
     StateSpec::new("request_in_progress", ToServer, 0),
     StateSpec::new("request_banner_wait_eol", ToServer, BANNER_BEGUN),
     StateSpec::new("request_banner_done", ToServer, BANNER_DONE),
     StateSpec::new("request_finished", ToServer, FINISHED),
+    StateSpec::new("request_banner", ToServer, 0),
+    StateSpec::new("request_kex", ToServer, BANNER_DONE),
+    StateSpec::new("request_session", ToServer, ENCRYPTED),
     StateSpec::new("response_in_progress", ToClient, 0),
     StateSpec::new("response_banner_wait_eol", ToClient, BANNER_BEGUN),
     StateSpec::new("response_banner_done", ToClient, BANNER_DONE),
     StateSpec::new("response_finished", ToClient, FINISHED),
+    StateSpec::new("response_banner", ToClient, 0),
+    StateSpec::new("response_kex", ToClient, BANNER_DONE),
+    StateSpec::new("response_session", ToClient, ENCRYPTED),
 ];
 
 impl Protocol for Ssh {

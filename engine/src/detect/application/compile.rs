@@ -1,13 +1,12 @@
 //! What a rule asks of a transaction, from its options.
 
-use weir_policies::rule::ast::{FlowDirection as RuleDirection, NumberTest, Written};
+use weir_policies::rule::ast::{FlowDirection as RuleDirection, Written};
 
-use super::dates::date_test;
 use super::file::{DigestLists, FileCondition};
+use super::number::{self, NumberCondition};
 use super::state::{NamedState, StateCondition};
-use super::{Application, BufferCondition, NumberCondition};
+use super::{Application, BufferCondition};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
-use crate::detect::matcher::parse_number_test;
 use crate::detect::program::{Chains, Test};
 use crate::detect::transform::Transform;
 
@@ -43,38 +42,6 @@ pub(in crate::detect) fn transports(protocols: &[ProtocolId]) -> [bool; 2] {
         })
     };
     [any(Transports::Tcp), any(Transports::Udp)]
-}
-
-/// Numbers that rules may write as dates.
-const DATES: &[&str] = &["tls.cert_notbefore", "tls.cert_notafter"];
-
-/// Older names of keywords on numbers.
-pub(in crate::detect) const OLDER_NAMES: &[(&str, &str)] = &[
-    ("tls_cert_notafter", "tls.cert_notafter"),
-    ("tls_cert_notbefore", "tls.cert_notbefore"),
-];
-
-/// Words behind the comparison of a number that choose another.
-pub(in crate::detect) const VARIANTS: &[(&str, &str, &str)] = &[
-    ("urilen", "norm", "urilen.norm"),
-    ("urilen", "raw", "urilen"),
-];
-
-/// The number that a keyword and the word behind its comparison stand for, and the comparison.
-fn variant<'a>(keyword: &'a str, value: &'a str) -> (&'a str, &'a str) {
-    let Some((test, word)) = value.rsplit_once(',') else {
-        return (keyword, value);
-    };
-    let known = VARIANTS
-        .iter()
-        .find(|(of, name, _)| *of == keyword && *name == word.trim());
-    known.map_or((keyword, value), |(.., number)| (number, test.trim()))
-}
-
-/// The keyword behind an older name of it.
-fn canonical(keyword: &str) -> &str {
-    let older = OLDER_NAMES.iter().find(|(older, _)| *older == keyword);
-    older.map_or(keyword, |(_, name)| name)
 }
 
 impl ApplicationDraft {
@@ -143,7 +110,7 @@ impl ApplicationDraft {
         if files.is_some() {
             return files;
         }
-        let (keyword, value) = variant(canonical(&written.keyword), value);
+        let (keyword, value) = number::named(&written.keyword, value);
         let (protocol, spec) = app_layer::number(keyword)?;
         Some(self.number(protocol, spec, value))
     }
@@ -161,16 +128,8 @@ impl ApplicationDraft {
         spec: &'static NumberSpec,
         value: &str,
     ) -> Result<(), String> {
-        for alternatives in alternatives(spec, value)? {
-            self.numbers.push(NumberCondition {
-                protocol,
-                keyword: spec.keyword,
-                direction: spec.direction,
-                progress: spec.progress,
-                each_direction: EACH_DIRECTION.contains(&spec.keyword),
-                tests: alternatives,
-            });
-        }
+        let read = NumberCondition::read((protocol, spec), value)?;
+        self.numbers.extend(read);
         Ok(())
     }
 
@@ -326,72 +285,6 @@ fn fast(buffers: &[BufferCondition]) -> Option<usize> {
         ))
     });
     ranked.max().map(|(.., at)| at.0)
-}
-
-/// Keywords that take several values, and what is between them.
-const LISTS: &[(&str, char)] = &[("ssl_version", ','), ("ssl_state", '|')];
-
-/// Numbers of a transaction that are of neither direction, and asked in each.
-const EACH_DIRECTION: &[&str] = &["ftp.dynamic_port", "ftp.mode", "ftp.reply_received"];
-
-/// Keywords whose value is one of their names, and no comparison.
-const WORDS: &[&str] = &["ftp.mode", "ftp.reply_received", "ftpdata_command"];
-
-/// The tests that a value stands for: all of the outer ones must hold, any of each inner list. A value
-/// that is left out asks whether the number is 1.
-fn alternatives(spec: &NumberSpec, value: &str) -> Result<Vec<Box<[NumberTest]>>, String> {
-    let test = |value: &str| {
-        if WORDS.contains(&spec.keyword) {
-            return word_test(spec, value);
-        }
-        if DATES.contains(&spec.keyword) {
-            return date_test(value);
-        }
-        parse_number_test(&named_number(spec, value), u64::MAX)
-    };
-    if value.is_empty() {
-        return Ok(vec![Box::new([NumberTest::Equal(1)])]);
-    }
-    let list = LISTS.iter().find(|(keyword, _)| *keyword == spec.keyword);
-    let Some((_, between)) = list else {
-        return Ok(vec![Box::new([test(value)?])]);
-    };
-    let tests: Result<Vec<NumberTest>, String> = value
-        .split(*between)
-        .map(|value| test(value.trim()))
-        .collect();
-    let (unwanted, wanted): (Vec<_>, Vec<_>) = tests?
-        .into_iter()
-        .partition(|test| matches!(test, NumberTest::NotEqual(_)));
-    let mut all: Vec<Box<[NumberTest]>> =
-        unwanted.into_iter().map(|test| Box::from([test])).collect();
-    if !wanted.is_empty() {
-        all.push(wanted.into());
-    }
-    Ok(all)
-}
-
-/// A value that is one of the names.
-fn word_test(spec: &NumberSpec, value: &str) -> Result<NumberTest, String> {
-    let mut names = spec.names.iter();
-    let known = names.find(|(name, _)| name.eq_ignore_ascii_case(value.trim()));
-    known
-        .map(|(_, number)| NumberTest::Equal(*number))
-        .ok_or_else(|| {
-            let names: Vec<&str> = spec.names.iter().map(|(name, _)| *name).collect();
-            format!("`{value}` is none of {}", names.join(", "))
-        })
-}
-
-/// A value in which a name stands for a number is written with the number.
-fn named_number(spec: &NumberSpec, value: &str) -> String {
-    let bare = value.trim_start_matches(['!', '=', '<', '>']);
-    let sign = &value[..value.len() - bare.len()];
-    let known = spec
-        .names
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(bare.trim()));
-    known.map_or_else(|| value.to_owned(), |(_, number)| format!("{sign}{number}"))
 }
 
 /// Whether a test speaks of the buffer's end or of what is not in it.

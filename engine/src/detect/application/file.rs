@@ -14,7 +14,7 @@ use crate::app_layer::{
     Algorithm, DigestList, Digests, File, FileNeeds, FileState, MAX_FILES, ProtocolId, Transaction,
 };
 use crate::detect::evaluate::Work;
-use crate::detect::matcher::{number_matches, parse_sized_test};
+use crate::detect::matcher::{number_matches, parse_number_test};
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 /// How the keywords of buffers of files begin.
@@ -136,7 +136,8 @@ impl FileCondition {
             Some("to_client") => self.bind(ToClient)?,
             Some(other) => return Err(format!("`{other}` is not a direction")),
         }
-        self.tests.push(FileTest::Size(parse_sized_test(value)?));
+        self.tests
+            .push(FileTest::Size(parse_number_test(value, u64::MAX)?));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Keywords that were made before sticky buffers: a `content` of a buffer, written in one.
 
-use weir_policies::rule::ast::{Buffer, Content, Written};
+use weir_policies::rule::ast::{Buffer, Content, PayloadTest, Pcre, Written};
 use weir_policies::rule::parse_pattern;
 
 /// Older keywords, the buffer that each looks into, and whether without regard to case.
@@ -16,6 +16,9 @@ const LEGACY: &[(&str, &str, bool)] = &[
     (MAGIC, "file.magic", true),
 ];
 
+/// Every version that speaks the second protocol (RFC 4253 section 5.1).
+const COMPATIBLE: &str = "2_compat";
+
 /// The end of a name, behind a dot.
 const EXTENSION: &str = "fileext";
 
@@ -25,7 +28,7 @@ const MAGIC: &str = "filemagic";
 /// The buffer and the test that such a keyword stands for; `None` where it is none.
 pub(in crate::detect) fn legacy_content(
     written: &Written,
-) -> Option<Result<(Buffer, Content), String>> {
+) -> Option<Result<(Buffer, PayloadTest), String>> {
     let &(_, keyword, nocase) = LEGACY
         .iter()
         .find(|(legacy, ..)| *legacy == written.keyword)?;
@@ -41,10 +44,6 @@ pub(in crate::detect) fn legacy_content(
     if text.is_empty() {
         return Some(Err("it lacks the text to look for".to_owned()));
     }
-    if keyword == "ssh.proto" && text == "2_compat" {
-        let instead = "`2_compat` is not evaluated: write `ssh.proto; pcre:\"/^(?:2|1\\.99)/\"`";
-        return Some(Err(instead.to_owned()));
-    }
     let buffer = Buffer::Sticky {
         keyword: keyword.to_owned(),
         argument: None,
@@ -52,6 +51,15 @@ pub(in crate::detect) fn legacy_content(
         instance: u16::MAX,
         transforms: Vec::new(),
     };
+    if keyword == "ssh.proto" && text == COMPATIBLE {
+        let test = Pcre {
+            pattern: r"^(?:2\.|1\.99$)".to_owned(),
+            flags: String::new(),
+            negated,
+            captures: Vec::new(),
+        };
+        return Some(Ok((buffer, PayloadTest::Pcre(test))));
+    }
     let pattern = match parse_pattern(text) {
         Ok(pattern) => pattern,
         Err(reason) => return Some(Err(reason)),
@@ -71,7 +79,7 @@ pub(in crate::detect) fn legacy_content(
         endswith,
         ..Content::default()
     };
-    Some(Ok((buffer, content)))
+    Some(Ok((buffer, PayloadTest::Content(content))))
 }
 
 /// Their names.

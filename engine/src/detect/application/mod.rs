@@ -16,22 +16,22 @@ mod file;
 mod group;
 mod legacy;
 mod memory;
+mod number;
 mod state;
 mod test;
 
-use weir_policies::rule::ast::NumberTest;
-
 use super::program::Chains;
 use super::transform::Transform;
-use crate::app_layer::{AppEvent, BufferId, Progress, ProtocolId};
-use crate::event::FlowDirection;
+use crate::app_layer::{AppEvent, BufferId, ProtocolId};
 
-pub(super) use compile::{ApplicationDraft, OLDER_NAMES, VARIANTS, protocols_named, transports};
+pub(super) use compile::{ApplicationDraft, protocols_named, transports};
 use file::FileCondition;
 pub(super) use file::{DigestLists, KEYWORDS as FILE_KEYWORDS};
 pub(super) use group::Groups;
 pub(super) use legacy::{legacy_content, legacy_keywords};
 pub(super) use memory::Memories;
+use number::NumberCondition;
+pub(super) use number::{OLDER_NAMES, VARIANTS};
 use state::StateCondition;
 pub(super) use test::{Answer, test};
 
@@ -45,7 +45,7 @@ pub(super) struct Application {
     /// The directions in which it is looked at.
     pub(super) directions: [bool; 2],
     pub(super) buffers: Box<[BufferCondition]>,
-    pub(super) numbers: Box<[NumberCondition]>,
+    numbers: Box<[NumberCondition]>,
     pub(super) events: Box<[(ProtocolId, AppEvent)]>,
     files: FileCondition,
     /// How far it must have come; each entry is for one of `protocols`.
@@ -92,17 +92,4 @@ pub(super) struct BufferCondition {
     pub(super) changes: bool,
     /// Some test uses what is read from another buffer.
     pub(super) imports: bool,
-}
-
-/// A comparison with a number of the transaction.
-#[derive(Debug)]
-pub(super) struct NumberCondition {
-    pub(super) protocol: ProtocolId,
-    pub(super) keyword: &'static str,
-    pub(super) direction: Option<FlowDirection>,
-    pub(super) progress: Progress,
-    /// Each direction is asked on its own.
-    pub(super) each_direction: bool,
-    /// Any of them must hold.
-    pub(super) tests: Box<[NumberTest]>,
 }

@@ -1,12 +1,10 @@
 //! One signature against one transaction.
 
-use super::{Application, BufferCondition, NumberCondition};
+use super::{Application, BufferCondition};
 use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
 use crate::detect::evaluate::{Subject, Work, chains_match};
-use crate::detect::matcher::number_matches;
 use crate::detect::program::Absent;
 use crate::detect::transform::Transform;
-use crate::event::FlowDirection;
 
 /// What the transaction says to a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +40,7 @@ pub(in crate::detect) fn test(
         return answer;
     }
     for condition in &application.numbers {
-        answer = answer.min(number(condition, (protocol, transaction)));
+        answer = answer.min(condition.test((protocol, transaction)));
         if answer == Answer::Never {
             return answer;
         }
@@ -67,39 +65,6 @@ pub(in crate::detect) fn test(
         }
     }
     answer
-}
-
-fn number(
-    condition: &NumberCondition,
-    (protocol, transaction): (ProtocolId, &dyn Transaction),
-) -> Answer {
-    if condition.protocol != protocol {
-        return Answer::Never;
-    }
-    let direction = condition.direction;
-    if direction.is_some_and(|side| transaction.progress(side) < condition.progress) {
-        return Answer::Later;
-    }
-    let mut numbers = (0..)
-        .map_while(|index| transaction.number(condition.keyword, index))
-        .peekable();
-    if numbers.peek().is_none() {
-        return Answer::Later;
-    }
-    let holds = |number| {
-        let mut tests = condition.tests.iter();
-        tests.any(|test| number_matches(*test, number))
-    };
-    if numbers.any(holds) {
-        return Answer::Now;
-    }
-    // What comes may bring other numbers.
-    let ended = |side| transaction.progress(side) >= protocol.protocol().complete(side);
-    let over = match direction {
-        Some(side) => ended(side),
-        None => ended(FlowDirection::ToServer) && ended(FlowDirection::ToClient),
-    };
-    if over { Answer::Never } else { Answer::Later }
 }
 
 /// The best answer of all the buffers that go by the condition's keyword.

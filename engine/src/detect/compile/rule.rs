@@ -146,8 +146,7 @@ fn read_match(
         Match::IcmpCode(test) => draft.packet.push(PacketTest::IcmpCode(*test)),
         Match::Other(written) => {
             if let Some(legacy) = legacy_content(written) {
-                let (buffer, content) = legacy.map_err(at(&written.keyword))?;
-                let test = PayloadTest::Content(content);
+                let (buffer, test) = legacy.map_err(at(&written.keyword))?;
                 return read_payload(draft, located.position, (&buffer, &test), shared);
             }
             read_other(draft, written, shared).map_err(|reason| at(&written.keyword)(reason))?

@@ -17,8 +17,6 @@ pub(super) use asn1::Asn1Checks;
 pub(super) use entropy::{EntropyTest, entropy};
 pub(super) use intervals::Intervals;
 pub(super) use literal::Literal;
-pub(super) use number::{
-    number_matches, parse_integer, parse_number_test, parse_size, parse_sized_test,
-};
+pub(super) use number::{number_matches, parse_integer, parse_number_test, parse_size};
 pub(super) use regular::{Regular, RegularError, RegularFlags};
 pub(super) use stabbing::Stabbing;

@@ -28,22 +28,6 @@ pub(crate) fn parse_integer(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| format!("`{text}` is not an unsigned integer"))
 }
 
-/// A comparison of sizes, whose numbers may have a unit: `KB`, `MB` or `GB` of 1024, 1024², 1024³ bytes.
-pub(crate) fn parse_sized_test(text: &str) -> Result<NumberTest, String> {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(|letter: char| letter.is_ascii_digit()) {
-        let (before, number) = rest.split_at(at);
-        let digits = number.find(|letter: char| !letter.is_ascii_alphanumeric());
-        let (number, behind) = number.split_at(digits.unwrap_or(number.len()));
-        plain.push_str(before);
-        plain.push_str(&parse_size(number)?.to_string());
-        rest = behind;
-    }
-    plain.push_str(rest);
-    parse_number_test(&plain, u64::MAX)
-}
-
 /// A number of bytes: alone, or with a unit of 1024 (`k`, `KB`, `KiB`), 1024² or 1024³ behind it.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 4] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("", 1)];
@@ -62,14 +46,14 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     number
         .zip(known)
         .and_then(|(number, (_, size))| number.checked_mul(*size))
-        .ok_or_else(|| format!("`{text}` is not a size such as 10MB"))
+        .ok_or_else(|| format!("`{text}` is not an unsigned integer, such as 10, 0x0a or 10MB"))
 }
 
 /// A comparison: `n`, `=n`, `!n`, `!=n`, `<n`, `<=n`, `>n`, `>=n`, `a-b`, `a<>b`, `!a-b`. Ranges leave
-/// both ends out; `&mask=n`, `&mask!=n`. Values above `largest` are an error.
+/// both ends out; `&mask=n`, `&mask!=n`. A number may have a unit (`10kb`). Values above `largest` are an error.
 pub(crate) fn parse_number_test(text: &str, largest: u64) -> Result<NumberTest, String> {
     let text = text.trim();
-    let bounded = |text: &str| match parse_integer(text)? {
+    let bounded = |text: &str| match parse_size(text)? {
         value if value > largest => Err(format!("`{value}` is above {largest}")),
         value => Ok(value),
     };
@@ -147,8 +131,10 @@ mod tests {
             ("!8-11", &[8, 11], &[9]),
             ("&0xf0=0x10", &[0x1f, 0x10], &[0x20]),
             ("&0xf0!=0x10", &[0x20], &[0x11]),
+            (">1kb", &[1025], &[1024]),
+            ("1KiB<>2mb", &[1025, (2 << 20) - 1], &[1024, 2 << 20]),
         ] {
-            let test = parse_number_test(text, 255).unwrap();
+            let test = parse_number_test(text, 1 << 30).unwrap();
             for &value in matching {
                 assert!(number_matches(test, value), "{text} {value}");
             }
@@ -175,12 +161,13 @@ mod tests {
         ] {
             assert_eq!(parse_size(text).ok(), size, "{text}");
         }
-        assert_eq!(parse_sized_test("<10KB"), Ok(NumberTest::Less(10 << 10)));
     }
 
     #[test]
     fn refuses_what_is_no_comparison() {
-        for text in ["", "x", "256", "<", "5-5", "9<>1", "-1", "1-2-3", "5-6"] {
+        for text in [
+            "", "x", "256", "<", "5-5", "9<>1", "-1", "1-2-3", "5-6", "kb", "1kb",
+        ] {
             assert!(parse_number_test(text, 255).is_err(), "{text}");
         }
     }

@@ -77,6 +77,49 @@ fn numbers_and_anomalies_are_matched() {
 }
 
 #[test]
+fn of_several_numbers_those_that_are_named_must_pass() {
+    // Types 1, 28, 1.
+    let mut message = question(&["a"]);
+    message[5] = 3;
+    for kind in [28, 1] {
+        message.extend([1, b'b', 0, 0, kind, 0, 1]);
+    }
+    let values = [
+        ("A", true),
+        ("A,any", true),
+        ("A,all", false),
+        ("!0,all", true),
+        ("A,all_or_absent", false),
+        ("2,or_absent", false),
+        ("A,nb2", true),
+        ("A,nb>2", false),
+        ("count 3", true),
+        ("count >3", false),
+        ("28,1", true),
+        ("28,-2", true),
+        ("28,-1", false),
+        ("28,3", false),
+        ("28,oob_or 3", true),
+        ("28,all,1:2", true),
+        ("28,all,-2:-1", true),
+        ("28,all,1:9", false),
+        ("28,all_or_absent,1:9", true),
+    ];
+    let rules: Vec<String> = (1..)
+        .zip(values)
+        .map(|(sid, (value, _))| {
+            format!("alert dns any any -> any any (dns.rrtype:{value}; sid:{sid};)")
+        })
+        .collect();
+    let expected: Vec<u32> = (1..)
+        .zip(values)
+        .filter_map(|(sid, (_, fires))| fires.then_some(sid))
+        .collect();
+    let mut lab = Lab::new(&rules.join("\n"));
+    assert_eq!(lab.datagram(ToServer, &message), expected);
+}
+
+#[test]
 fn protocols_are_matched_by_what_they_are() {
     let mut lab = Lab::new(
         r#"alert dns any any -> any any (content:"evil"; sid:1;)
@@ -315,9 +358,13 @@ fn older_keywords_look_into_the_same_buffers() {
     assert_eq!(lab.send(ToServer, &client_hello("a.example")), [1, 3]);
     let mut lab = Lab::new(
         r#"alert ssh any any -> any any (ssh.softwareversion:"OpenSSH"; sid:5;)
-        alert ssh any any -> any any (ssh.protoversion:!"1."; sid:6;)"#,
+        alert ssh any any -> any any (ssh.protoversion:!"1."; sid:6;)
+        alert ssh any any -> any any (ssh.protoversion:2_compat; sid:7;)
+        alert ssh any any -> any any (ssh.protoversion:!2_compat; sid:8;)
+        alert ssh:request_kex any any -> any any (ssh.software; content:"9"; sid:9;)"#,
     );
-    assert_eq!(lab.send(ToServer, b"SSH-2.0-OpenSSH_9\r\n"), [5, 6]);
+    assert_eq!(lab.send(ToServer, b"SSH-2.0-OpenSSH_9\r\n"), [5, 6, 7, 9]);
+    assert_eq!(lab.send(ToClient, b"SSH-1.5-OpenSSH\r\n"), [8]);
 }
 
 #[test]
