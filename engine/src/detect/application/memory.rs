@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::app_layer::Progress;
 use crate::detect::SignatureId;
+use crate::event::FlowDirection;
 
 /// Signatures that one transaction may have waiting in a direction. One more, and its buffers are searched
 /// again the next time.
@@ -11,6 +12,9 @@ const WAITING: usize = 32;
 
 /// Signatures that one transaction remembers to have fired.
 const FIRED: usize = 64;
+
+/// A signature that has fired, and in which direction; `None`: it speaks of both at once.
+pub(in crate::detect) type Fired = (SignatureId, Option<FlowDirection>);
 
 /// The memories of a flow's transactions, by their numbers. As many as there are transactions, whose
 /// number the application layer bounds.
@@ -29,8 +33,8 @@ pub(in crate::detect) struct Memory {
     /// Anomalies it had then.
     pub(super) events: [usize; 2],
     waiting: [Vec<SignatureId>; 2],
-    /// Signatures that have fired, for which directions (one bit each), and how far each direction had come.
-    fired: Vec<(SignatureId, u8, [Progress; 2])>,
+    /// Signatures that have fired, and how far each direction had come.
+    fired: Vec<(Fired, [Progress; 2])>,
     /// Signatures on files that have fired, and the files of each direction that they are through with: bits by index.
     fired_files: Vec<(SignatureId, [u64; 2])>,
     /// Files that each direction had when it was inspected last.
@@ -142,16 +146,10 @@ impl Memory {
         }
     }
 
-    /// How far each direction had come when a signature fired last on this transaction, for these directions;
-    /// `None`: it has not.
-    pub(in crate::detect) fn fired_at(
-        &self,
-        signature: SignatureId,
-        sides: u8,
-    ) -> Option<[Progress; 2]> {
-        let mut fired = self.fired.iter();
-        let known = fired.find(|(id, of, _)| *id == signature && of & sides != 0);
-        known.map(|(.., progress)| *progress)
+    /// How far each direction had come when a signature fired last on this transaction; `None`: it has not.
+    pub(in crate::detect) fn fired_at(&self, signature: Fired) -> Option<[Progress; 2]> {
+        let known = self.fired.iter().find(|(id, _)| *id == signature);
+        known.map(|(_, progress)| *progress)
     }
 
     /// Files of each direction that a signature which has fired is through with, bits by index; `None`: it has not.
@@ -172,19 +170,14 @@ impl Memory {
         }
     }
 
-    /// Remembers that it has, for these directions, and how far each direction has come. More than a
-    /// transaction remembers may fire again.
-    pub(in crate::detect) fn fire(
-        &mut self,
-        signature: SignatureId,
-        sides: u8,
-        progress: [Progress; 2],
-    ) {
+    /// Remembers that it has, and how far each direction has come. More than a transaction remembers may fire
+    /// again.
+    pub(in crate::detect) fn fire(&mut self, signature: Fired, progress: [Progress; 2]) {
         let mut known = self.fired.iter_mut();
-        if let Some((.., last)) = known.find(|(id, of, _)| *id == signature && *of == sides) {
+        if let Some((_, last)) = known.find(|(id, _)| *id == signature) {
             *last = progress;
         } else if self.fired.len() < FIRED {
-            self.fired.push((signature, sides, progress));
+            self.fired.push((signature, progress));
         }
     }
 }
@@ -196,14 +189,19 @@ mod tests {
     #[test]
     fn each_transaction_has_its_own_memory_until_it_is_retired() {
         let mut memories = Memories::default();
-        memories.of(0).fire(SignatureId(7), 1, [1, 0]);
-        memories.of(2).fire(SignatureId(8), 3, [0, 0]);
-        assert_eq!(memories.of(0).fired_at(SignatureId(7), 1), Some([1, 0]));
-        assert_eq!(memories.of(0).fired_at(SignatureId(7), 2), None);
-        assert_eq!(memories.of(1).fired_at(SignatureId(7), 1), None);
+        memories.of(0).fire((SignatureId(7), None), [1, 0]);
+        memories.of(2).fire((SignatureId(8), None), [0, 0]);
+        assert_eq!(
+            memories.of(0).fired_at((SignatureId(7), None)),
+            Some([1, 0])
+        );
+        assert_eq!(memories.of(1).fired_at((SignatureId(7), None)), None);
         memories.retire(2);
-        assert_eq!(memories.of(0).fired_at(SignatureId(7), 1), None);
-        assert_eq!(memories.of(2).fired_at(SignatureId(8), 2), Some([0, 0]));
+        assert_eq!(memories.of(0).fired_at((SignatureId(7), None)), None);
+        assert_eq!(
+            memories.of(2).fired_at((SignatureId(8), None)),
+            Some([0, 0])
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A transaction is looked at whenever the direction of the packet at hand has moved on in it: buffers that
 //! have become readable are searched for fast patterns, and signatures that were found by them, or wait
-//! for what comes later in the same direction, are tested. A signature fires once for each transaction, one on
-//! files for each further file.
+//! for what comes later in the same direction, are tested. A signature fires once for each direction of a
+//! transaction, one on files for each further file.
 //!
 //! - [`Application`]: what a signature asks of a transaction, compiled ([`compile`]);
 //! - [`Groups`]: fast patterns by buffer;
@@ -57,17 +57,6 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// The directions that a match in one of them stands for, one bit each: what is asked of the transaction
-    /// as such, and not of a message, is asked in either direction on its own.
-    pub(super) fn sides(&self, half: usize) -> u8 {
-        let mut numbers = self.numbers.iter();
-        if !self.transactional && numbers.any(|number| number.each_direction) {
-            1 << half
-        } else {
-            3
-        }
-    }
-
     /// Asks about nothing but the state of a transaction (`app-layer-state`): then each state that it comes to
     /// is asked about anew.
     pub(super) fn asks_states_only(&self) -> bool {

@@ -15,8 +15,6 @@ pub(super) struct NumberCondition {
     keyword: &'static str,
     pub(super) direction: Option<FlowDirection>,
     progress: Progress,
-    /// Each direction is asked on its own.
-    pub(super) each_direction: bool,
     /// Any of them must hold.
     tests: Box<[NumberTest]>,
     choice: Choice,
@@ -85,9 +83,6 @@ fn canonical(keyword: &str) -> &str {
 /// Keywords that take several values, and what is between them.
 const LISTS: &[(&str, char)] = &[("ssl_version", ','), ("ssl_state", '|')];
 
-/// Numbers of a transaction that are of neither direction, and asked in each.
-const EACH_DIRECTION: &[&str] = &["ftp.dynamic_port", "ftp.mode", "ftp.reply_received"];
-
 /// Keywords whose value is one of their names, and no comparison.
 const WORDS: &[&str] = &["ftp.mode", "ftp.reply_received", "ftpdata_command"];
 
@@ -110,7 +105,6 @@ impl NumberCondition {
             keyword: spec.keyword,
             direction: spec.direction,
             progress: spec.progress,
-            each_direction: EACH_DIRECTION.contains(&spec.keyword),
             tests,
             choice,
         };

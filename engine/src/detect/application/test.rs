@@ -5,6 +5,7 @@ use crate::app_layer::{BufferBytes, BufferShape, ProtocolId, Transaction};
 use crate::detect::evaluate::{Subject, Work, chains_match};
 use crate::detect::program::Absent;
 use crate::detect::transform::Transform;
+use crate::event::FlowDirection;
 
 /// What the transaction says to a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,10 +18,11 @@ pub(in crate::detect) enum Answer {
     Now,
 }
 
-/// Tests a transaction of `protocol`.
+/// Tests a transaction of `protocol` in one direction; `None`: in both at once.
 pub(in crate::detect) fn test(
     application: &Application,
     (protocol, transaction): (ProtocolId, &dyn Transaction),
+    direction: Option<FlowDirection>,
     work: &mut Work,
 ) -> Answer {
     let mut answer = Answer::Now;
@@ -46,9 +48,11 @@ pub(in crate::detect) fn test(
         }
     }
     if !application.files.is_empty() {
-        let files = application
-            .files
-            .test((protocol, transaction), application.directions);
+        let mut directions = application.directions;
+        if let Some(only) = direction {
+            directions[only.opposite().index()] = false;
+        }
+        let files = application.files.test((protocol, transaction), directions);
         answer = answer.min(files);
         if answer == Answer::Never {
             return answer;
@@ -59,7 +63,7 @@ pub(in crate::detect) fn test(
         if (condition.changes || condition.imports) && answer != Answer::Now {
             return answer;
         }
-        answer = answer.min(buffer(condition, (protocol, transaction), work));
+        answer = answer.min(buffer(condition, (protocol, transaction), direction, work));
         if answer == Answer::Never {
             return answer;
         }
@@ -71,12 +75,17 @@ pub(in crate::detect) fn test(
 fn buffer(
     condition: &BufferCondition,
     (protocol, transaction): (ProtocolId, &dyn Transaction),
+    direction: Option<FlowDirection>,
     work: &mut Work,
 ) -> Answer {
     let mut best = Answer::Never;
     let (mut there, mut over) = (false, true);
-    for id in condition.ids.iter().filter(|id| id.protocol() == protocol) {
+    let asked = condition.ids.iter().filter(|id| id.protocol() == protocol);
+    for id in asked {
         let spec = id.spec();
+        if direction.is_some_and(|only| only != spec.direction) {
+            continue;
+        }
         let progress = transaction.progress(spec.direction);
         if progress < spec.progress {
             best = best.max(Answer::Later);

@@ -152,7 +152,7 @@ impl Round<'_> {
             return None;
         };
         let transaction = app.transactions().nth(index)?;
-        let half = self.direction()?.index();
+        let direction = Some(self.direction()?).filter(|_| !application.transactional);
         let memory = self
             .store
             .flow
@@ -160,18 +160,16 @@ impl Round<'_> {
             .transactions
             .of(transaction.id());
         let fired_for = memory.fired_for(id);
-        let over = memory
-            .fired_at(id, application.sides(half))
-            .is_some_and(|progress| {
-                let again = application.asks_states_only() && progress != progress_of(transaction);
-                fired_for.is_none() && !again
-            });
+        let over = memory.fired_at((id, direction)).is_some_and(|progress| {
+            let again = application.asks_states_only() && progress != progress_of(transaction);
+            fired_for.is_none() && !again
+        });
         if over || !header_matches(program, self.inspection) {
             return None;
         }
         let at = (protocol, transaction);
         let mut answer = match self.test_all(program, Found::Both) {
-            Some(_) => application::test(application, at, self.work),
+            Some(_) => application::test(application, at, direction, self.work),
             None => Answer::Later,
         };
         if let Some(files) = fired_for
@@ -187,8 +185,8 @@ impl Round<'_> {
         (answer == Answer::Now).then_some(HitSource::Transaction { index })
     }
 
-    /// What a transaction said to a signature: it fires once for each transaction, for each further file that it
-    /// speaks of, or for each state that it asks about; and waits for what may still come.
+    /// What a transaction said to a signature: it fires once for each direction of a transaction, for each
+    /// further file that it speaks of, or for each state that it asks about; and waits for what may still come.
     fn remember_answer(
         &mut self,
         id: SignatureId,
@@ -213,8 +211,13 @@ impl Round<'_> {
             Answer::Now => {
                 if application.speaks_of_files() {
                     let at = (protocol, transaction);
-                    let through = FlowDirection::BOTH
-                        .map(|side| application.through_with(at, side, self.work));
+                    let through = FlowDirection::BOTH.map(|side| {
+                        if side == direction || application.transactional {
+                            application.through_with(at, side, self.work)
+                        } else {
+                            (0, false)
+                        }
+                    });
                     memory.fire_for(id, through.map(|(files, _)| files));
                     for side in FlowDirection::BOTH {
                         if through[side.index()].1 {
@@ -222,7 +225,8 @@ impl Round<'_> {
                         }
                     }
                 }
-                memory.fire(id, application.sides(half), progress_of(transaction));
+                let once = Some(direction).filter(|_| !application.transactional);
+                memory.fire((id, once), progress_of(transaction));
                 if application.silences {
                     memory.silence();
                 }
