@@ -16,7 +16,7 @@ use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
 use weir_engine::frame::Timestamp;
 
 /// Protocol, what is measured, the seed, and how many transactions it has.
-const CONVERSATIONS: [(&str, &str, &[u8], u64); 6] = [
+const CONVERSATIONS: [(&str, &str, &[u8], u64); 7] = [
     ("dns", "tcp", include_bytes!("../../fuzz/seeds/dns/tcp"), 4),
     ("dns", "udp", include_bytes!("../../fuzz/seeds/dns/udp"), 4),
     (
@@ -24,6 +24,12 @@ const CONVERSATIONS: [(&str, &str, &[u8], u64); 6] = [
         "session",
         include_bytes!("../../fuzz/seeds/ftp/session"),
         9,
+    ),
+    (
+        "smtp",
+        "mail",
+        include_bytes!("../../fuzz/seeds/smtp/mail"),
+        1,
     ),
     (
         "tls",

@@ -82,6 +82,41 @@ fn dns_that_unfolds() -> Vec<u8> {
     [&length, &message[..]].concat()
 }
 
+/// Protocol, who speaks, what, and the bytes that may be held.
+type Case = (&'static str, FlowDirection, Vec<u8>, u64);
+
+fn lines_and_mails() -> Vec<Case> {
+    vec![
+        ("ftp", ToServer, hostile(b"STOR ", b"x"), 64 << 10),
+        ("ftp", ToServer, hostile(&[], b"STOR a\r\n"), 1 << 20),
+        ("ftp", ToClient, hostile(b"214-\r\n", b" help\r\n"), 8 << 20),
+        ("ftp-data", ToClient, hostile(&[], b"x"), 1 << 20),
+        ("smtp", ToServer, hostile(b"EHLO ", b"x"), 64 << 10),
+        ("smtp", ToServer, hostile(&[], b"RCPT TO:<a>\r\n"), 4 << 20),
+        (
+            "smtp",
+            ToServer,
+            hostile(b"DATA\r\n", b"Received: x\r\n"),
+            256 << 10,
+        ),
+        (
+            "smtp",
+            ToServer,
+            hostile(
+                b"DATA\r\nContent-Type: multipart/x; boundary=b\r\n\r\n",
+                b"--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n",
+            ),
+            1 << 20,
+        ),
+        (
+            "smtp",
+            ToServer,
+            hostile(b"DATA\r\n\r\n", b"http://x/y "),
+            1 << 20,
+        ),
+    ]
+}
+
 #[test]
 fn hostile_peers_are_held_within_bounds_and_forgotten() {
     let record = |body: &[u8]| {
@@ -92,7 +127,7 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
     let chain = [&[0, 1, 0xff, 0xf0][..], &[0; 12]].concat();
     let hello = record(&[&[1, 0, 0xff, 0xff][..], &vec![0; 16_000]].concat());
     let more = record(&vec![0; 16_000]);
-    let cases: [(&str, FlowDirection, Vec<u8>, u64); 12] = [
+    let mut cases: Vec<Case> = vec![
         ("dns", ToClient, hostile(&[], &dns_that_unfolds()), 8 << 20),
         (
             "dns",
@@ -104,10 +139,6 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
         ("tls", ToClient, hostile(&record(&chain), &more), 1 << 20),
         ("tls", ToServer, hostile(&hello, &more), 1 << 20),
         ("tls", ToServer, hostile(&[], &record(&[])), 256 << 10),
-        ("ftp", ToServer, hostile(b"STOR ", b"x"), 64 << 10),
-        ("ftp", ToServer, hostile(&[], b"STOR a\r\n"), 1 << 20),
-        ("ftp", ToClient, hostile(b"214-\r\n", b" help\r\n"), 8 << 20),
-        ("ftp-data", ToClient, hostile(&[], b"x"), 1 << 20),
         ("ssh", ToServer, hostile(b"SSH-2.0-", b"x"), 64 << 10),
         (
             "ssh",
@@ -116,6 +147,7 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
             256 << 10,
         ),
     ];
+    cases.extend(lines_and_mails());
     for (number, (name, direction, bytes, bound)) in cases.iter().enumerate() {
         let protocol = protocol_named(name).unwrap().protocol();
         let mut parser = protocol.open(&Limits::default());

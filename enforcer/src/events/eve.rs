@@ -101,9 +101,7 @@ impl EveFormatter {
         );
         if let (true, Some(transaction), Some(name)) = (written, alert.transaction, alert.app_proto)
         {
-            add_object(object_name(name), into, &mut |fields| {
-                transaction.describe(fields)
-            });
+            add_transaction(name, transaction, into);
         }
         written
     }
@@ -263,6 +261,7 @@ impl EveFormatter {
                 record.transaction.describe_kept(fields);
             }
         });
+        add_beside(record.transaction, into);
         true
     }
 }
@@ -352,6 +351,23 @@ fn verdict(disposition: Disposition, asked: Action) -> &'static str {
         (Disposition::Blocked, Action::Reject(_)) => "reject",
         (Disposition::Blocked, _) => "drop",
         (Disposition::Allowed | Disposition::WouldDrop, _) => "alert",
+    }
+}
+
+/// Adds the objects of a transaction.
+fn add_transaction(protocol: &str, transaction: &dyn Transaction, into: &mut Vec<u8>) {
+    add_object(object_name(protocol), into, &mut |fields| {
+        transaction.describe(fields);
+    });
+    add_beside(transaction, into);
+}
+
+/// Adds the object that a transaction has beside its protocol's, if it has one.
+fn add_beside(transaction: &dyn Transaction, into: &mut Vec<u8>) {
+    if let Some(name) = transaction.beside() {
+        add_object(name, into, &mut |fields| {
+            transaction.describe_beside(fields);
+        });
     }
 }
 

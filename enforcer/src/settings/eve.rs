@@ -64,6 +64,8 @@ pub enum EventType {
     Llmnr,
     /// Messages of mDNS.
     Mdns,
+    /// Mails of SMTP.
+    Smtp,
     /// Sessions of SSH.
     Ssh,
     /// Sessions of TLS.
@@ -78,6 +80,7 @@ const TRANSACTIONS: &[(EventType, &str)] = &[
     (EventType::Http, "http"),
     (EventType::Llmnr, "llmnr"),
     (EventType::Mdns, "mdns"),
+    (EventType::Smtp, "smtp"),
     (EventType::Ssh, "ssh"),
     (EventType::Tls, "tls"),
 ];

@@ -1,5 +1,8 @@
 //! What a server that speaks first says: FTP and SMTP both greet with 220.
 
+use super::{Probe, Start};
+use crate::event::FlowDirection;
+
 /// What a greeting stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Greeting {
@@ -53,6 +56,77 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
             return bytes.get(..at);
         }
     }
+}
+
+/// What a client's line says of its protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Says {
+    /// It is no command of the protocol.
+    Nothing,
+    /// Both protocols have it.
+    Common,
+    /// Only this of the two has it, but others may.
+    Shared,
+    /// No other protocol has it.
+    Own,
+}
+
+/// Whether a client speaks a protocol whose greeting is `own`, by its lines and what greeted it.
+pub(super) fn probe_client(
+    start: &Start<'_>,
+    own: Greeting,
+    said: impl Fn(&[u8]) -> Says,
+) -> Probe {
+    let needed = match greeting(start.other) {
+        Greeting::More => Says::Own,
+        found if found == own || found == Greeting::Either => Says::Shared,
+        _ if start.other.is_empty() => Says::Own,
+        _ => return Probe::No,
+    };
+    let mut rest = start.bytes;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let (line, behind) = rest.split_at(end + 1);
+        match said(line.trim_ascii_end()) {
+            Says::Nothing => return Probe::No,
+            said if said >= needed => return Probe::Yes,
+            _ => rest = behind,
+        }
+    }
+    if may_be_command(rest) {
+        Probe::More
+    } else {
+        Probe::No
+    }
+}
+
+/// Whether a peer of somebody who speaks such a protocol may: a reply, or a line that starts with a word.
+pub(super) fn confirm(start: &Start<'_>) -> Probe {
+    let bytes = start.bytes;
+    let plausible = match start.direction {
+        FlowDirection::ToClient => bytes.iter().take(3).all(u8::is_ascii_digit),
+        FlowDirection::ToServer => {
+            let line = bytes.split(|byte| *byte == b'\n').next();
+            may_be_command(line.unwrap_or_default().trim_ascii_end())
+        }
+    };
+    let enough = match start.direction {
+        FlowDirection::ToClient => bytes.len() > 3,
+        FlowDirection::ToServer => memchr::memchr(b'\n', bytes).is_some(),
+    };
+    match (plausible, enough) {
+        (true, true) => Probe::Yes,
+        (true, false) => Probe::More,
+        (false, _) => Probe::No,
+    }
+}
+
+/// Longest command.
+const COMMAND: usize = 8;
+
+/// The start of a line may become a command.
+fn may_be_command(line: &[u8]) -> bool {
+    let (command, _) = word(line);
+    command.len() <= COMMAND && command.iter().all(u8::is_ascii_alphabetic)
 }
 
 /// The first word of a line, and what follows it.

@@ -36,11 +36,13 @@ mod http;
 mod http2;
 mod limits;
 mod lines;
+mod parameters;
 mod protocol;
 mod recognise;
 mod record;
 mod registry;
 mod session;
+mod smtp;
 mod ssh;
 mod tls;
 mod transactions;
@@ -50,11 +52,11 @@ mod testing;
 
 pub use expectation::{Agreed, Expectations, Purpose};
 pub use feed::{Feed, ParserPool, Peers, Window};
-pub(in crate::app_layer) use file::FilePart;
 pub use file::{
     Algorithm, DigestList, DigestListError, Digests, File, FileMemory, FileNeeds, FileService,
     FileState, MAX_FILE_NAME, MAX_FILES,
 };
+pub(in crate::app_layer) use file::{FilePart, Files};
 pub use flow::{AppFlow, AppView};
 pub use limits::Limits;
 pub use protocol::{

@@ -332,6 +332,17 @@ pub trait Transaction: Debug {
     /// Tells the transaction's record.
     fn describe(&self, fields: &mut dyn Fields);
 
+    /// Name of a further object of its record, beside the one that goes by the protocol's name; `None`: there
+    /// is none.
+    fn beside(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Tells the object of [`Self::beside`].
+    fn describe_beside(&self, fields: &mut dyn Fields) {
+        let _ = fields;
+    }
+
     /// Tells, behind [`Self::describe`], what a record holds only when a signature asks for it:
     /// certificates (`tls.store`).
     fn describe_kept(&self, fields: &mut dyn Fields) {

@@ -6,7 +6,7 @@ use crate::event::FlowDirection;
 
 use super::{
     AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, ftp, ftp_data, http, http2,
-    ssh, tls,
+    smtp, ssh, tls,
 };
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
@@ -16,6 +16,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &http2::HTTP2,
     &http::HTTP,
     &ftp::FTP,
+    &smtp::SMTP,
     &ftp_data::FTP_DATA,
     &dns::MDNS,
     &dns::LLMNR,

@@ -4,9 +4,8 @@ use weir_engine::app_layer::{Algorithm, Fields, File, FileState};
 use weir_engine::event::{FileRecord, FlowDirection};
 
 use super::super::eve_record::TransactionHead;
-use super::super::json_fields;
 use super::super::pods::Pods;
-use super::{EveFormatter, flow_header, object_name, write_line};
+use super::{EveFormatter, add_object, add_transaction, flow_header, write_line};
 
 impl EveFormatter {
     /// Appends a file's record, where such records are written. True when a line was written.
@@ -37,22 +36,14 @@ impl EveFormatter {
             tx_id: record.transaction.id(),
             app_proto: record.app_proto,
         };
-        let before = into.len();
         if !write_line(&head, into) {
             return false;
         }
-        // The objects go in front of the brace and the line end that were just written.
-        into.truncate(into.len().saturating_sub(2).max(before));
-        into.extend_from_slice(b",");
-        json_fields::object(into, object_name(record.app_proto), &mut |fields| {
-            record.transaction.describe(fields);
-        });
-        into.extend_from_slice(b",");
-        json_fields::object(into, "fileinfo", &mut |fields| {
+        add_transaction(record.app_proto, record.transaction, into);
+        add_object("fileinfo", into, &mut |fields| {
             describe(record.file, stored, fields);
             fields.number("tx_id", record.transaction.id());
         });
-        into.extend_from_slice(b"}\n");
         true
     }
 }

@@ -14,6 +14,7 @@ mod digest;
 mod list;
 mod magic;
 mod needs;
+mod several;
 
 use crate::app_layer::BufferBytes;
 
@@ -21,6 +22,7 @@ use content::Content;
 pub use digest::{Algorithm, Digests};
 pub use list::{DigestList, DigestListError};
 pub use needs::{FileMemory, FileNeeds, FileService};
+pub(in crate::app_layer) use several::Files;
 
 use digest::Hashers;
 use needs::Kept;

@@ -24,7 +24,7 @@ mod transaction;
 
 use crate::app_layer::{
     BufferShape, BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start,
-    Transports,
+    Transports, greeting,
 };
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
@@ -160,7 +160,7 @@ impl Protocol for Ftp {
     }
 
     fn confirm(&self, start: &Start<'_>) -> Probe {
-        recognise::confirm(start)
+        greeting::confirm(start)
     }
 
     fn is_answer(&self, start: &Start<'_>) -> bool {

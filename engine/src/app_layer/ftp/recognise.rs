@@ -4,7 +4,7 @@
 //! FTP's by any that SMTP does not have, without one by those that no other protocol of this kind has (POP3
 //! and IRC have `USER`, too).
 
-use crate::app_layer::greeting::{Greeting, greeting, word};
+use crate::app_layer::greeting::{Greeting, Says, greeting, probe_client, word};
 use crate::app_layer::{Probe, Start};
 use crate::event::FlowDirection::{ToClient, ToServer};
 
@@ -26,15 +26,6 @@ const SHARED: &[&[u8]] = &[
 /// Commands that SMTP has, too.
 const COMMON: &[&[u8]] = &[b"AUTH", b"HELP", b"NOOP", b"QUIT"];
 
-/// What a client's line says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Says {
-    Nothing,
-    Common,
-    Shared,
-    Own,
-}
-
 pub(super) fn probe(start: &Start<'_>) -> Probe {
     match start.direction {
         ToClient => match greeting(start.bytes) {
@@ -42,34 +33,9 @@ pub(super) fn probe(start: &Start<'_>) -> Probe {
             Greeting::No | Greeting::Smtp => Probe::No,
             Greeting::More | Greeting::Either => Probe::More,
         },
-        ToServer => probe_client(start),
+        ToServer => probe_client(start, Greeting::Ftp, said),
     }
 }
-
-fn probe_client(start: &Start<'_>) -> Probe {
-    let needed = match (start.other.is_empty(), greeting(start.other)) {
-        (true, _) | (false, Greeting::More) => Says::Own,
-        (false, Greeting::No | Greeting::Smtp) => return Probe::No,
-        (false, Greeting::Ftp | Greeting::Either) => Says::Shared,
-    };
-    let mut rest = start.bytes;
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        let (line, behind) = rest.split_at(end + 1);
-        match said(line.trim_ascii_end()) {
-            Says::Nothing => return Probe::No,
-            said if said >= needed => return Probe::Yes,
-            _ => rest = behind,
-        }
-    }
-    if may_be_command(rest) {
-        Probe::More
-    } else {
-        Probe::No
-    }
-}
-
-/// Longest command.
-const COMMAND: usize = 4;
 
 fn said(line: &[u8]) -> Says {
     let (command, rest) = word(line);
@@ -89,39 +55,6 @@ fn said(line: &[u8]) -> Says {
         Says::Common
     } else {
         Says::Nothing
-    }
-}
-
-/// The start of a line may become a command.
-fn may_be_command(line: &[u8]) -> bool {
-    let (command, _) = word(line);
-    command.len() <= COMMAND && command.iter().all(u8::is_ascii_alphabetic)
-}
-
-/// A peer of somebody who speaks FTP.
-pub(super) fn confirm(start: &Start<'_>) -> Probe {
-    let bytes = start.bytes;
-    match start.direction {
-        ToClient => match bytes {
-            [a, b, c, b' ' | b'-' | b'\r' | b'\n', ..]
-                if [a, b, c].iter().all(|digit| digit.is_ascii_digit()) =>
-            {
-                Probe::Yes
-            }
-            _ if bytes.len() < 4 && bytes.iter().all(u8::is_ascii_digit) => Probe::More,
-            _ => Probe::No,
-        },
-        ToServer => {
-            let line = bytes.split(|byte| *byte == b'\n').next();
-            match (
-                may_be_command(line.unwrap_or_default().trim_ascii_end()),
-                memchr::memchr(b'\n', bytes),
-            ) {
-                (true, Some(_)) => Probe::Yes,
-                (true, None) => Probe::More,
-                (false, _) => Probe::No,
-            }
-        }
     }
 }
 

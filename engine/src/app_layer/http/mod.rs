@@ -32,7 +32,6 @@ mod chunked;
 mod decode;
 mod event;
 mod fields;
-mod files;
 mod head;
 mod host;
 mod line;

@@ -4,9 +4,9 @@ use memchr::memmem;
 
 use super::event::{Event, Events};
 use super::fields;
-use super::files::{Files, parameter};
 use super::text::{contains, split_while, trim};
-use crate::app_layer::{FileService, MAX_FILE_NAME};
+use crate::app_layer::parameters::parameter;
+use crate::app_layer::{FileService, Files, MAX_FILE_NAME};
 
 /// Longest boundary (RFC 2046 section 5.1.1).
 const BOUNDARY: usize = 70;

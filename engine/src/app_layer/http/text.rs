@@ -2,6 +2,8 @@
 //!
 //! Tolerance follows what servers and browsers accept, not only RFC 9110 and 9112.
 
+pub(super) use crate::app_layer::parameters::split_while;
+
 /// A part of a buffer: its start and end. Keeps no borrow, so that it may live beside the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
@@ -71,12 +73,6 @@ pub(super) fn chomp(bytes: &[u8]) -> &[u8] {
     bytes
         .get(..end.map_or(0, |end| end + 1))
         .unwrap_or_default()
-}
-
-/// Splits where `is` stops to hold.
-pub(super) fn split_while(bytes: &[u8], is: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|byte| !is(*byte));
-    bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
 /// Whether `bytes` contains `needle`, which is lower case, whatever the case. NULs in `bytes` do not count,

@@ -5,13 +5,12 @@ use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 use super::buffers::{self, Part, part};
 use super::event::Events;
-use super::files::Files;
 use super::head::Head;
 use super::line::{RequestLine, StatusLine};
 use super::text::Span;
 use super::uri::Parts;
 use super::{BODY, record};
-use crate::app_layer::{File, FilePart};
+use crate::app_layer::{File, FilePart, Files};
 
 /// A request and its response.
 #[derive(Debug, Default)]

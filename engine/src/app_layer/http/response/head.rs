@@ -2,12 +2,12 @@
 
 use super::super::body::Framing;
 use super::super::event::{Event, Events};
-use super::super::files::parameter;
 use super::super::head::Head;
 use super::super::line::Version;
 use super::super::text::{contains, first_number, is_word, trim};
 use super::super::transaction::{Request, Response};
 use crate::app_layer::FileService;
+use crate::app_layer::parameters::parameter;
 
 /// A part of a file (RFC 9110 section 15.3.7).
 const PARTIAL: u16 = 206;

@@ -1,18 +1,17 @@
-//! The files of a request whose body is a form (`multipart/form-data`), and parameters of fields.
+//! Several files in one message: those of a form, those of a mail.
 
-use super::text::split_while;
-use crate::app_layer::{File, FileService, MAX_FILES};
+use super::{File, FileService, MAX_FILES};
 
 /// Files in order. Memory is kept for their next use.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(in crate::app_layer) struct Files {
     files: Vec<File>,
     used: usize,
 }
 
 impl Files {
     /// A file begins. One too many goes on with the last, which is no file of its own any more.
-    pub(super) fn open(&mut self, name: &[u8], service: &FileService) {
+    pub(in crate::app_layer) fn open(&mut self, name: &[u8], service: &FileService) {
         if self.used == MAX_FILES {
             if let Some(last) = self.last() {
                 last.spill();
@@ -30,53 +29,34 @@ impl Files {
     }
 
     /// The file that began last.
-    pub(super) fn last(&mut self) -> Option<&mut File> {
+    pub(in crate::app_layer) fn last(&mut self) -> Option<&mut File> {
         let last = self.used.checked_sub(1)?;
         self.files.get_mut(last)
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&File> {
+    pub(in crate::app_layer) fn get(&self, index: usize) -> Option<&File> {
         self.files.get(..self.used)?.get(index)
     }
 
     /// What is fresh has been inspected.
-    pub(super) fn inspected(&mut self, tail: usize) {
+    pub(in crate::app_layer) fn inspected(&mut self, tail: usize) {
         for file in self.files.iter_mut().take(self.used) {
             file.inspected(tail);
         }
     }
 
     /// Nothing will follow.
-    pub(super) fn finish(&mut self, whole: bool) {
+    pub(in crate::app_layer) fn finish(&mut self, whole: bool) {
         for file in self.files.iter_mut().take(self.used) {
             file.finish(whole);
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::app_layer) fn clear(&mut self) {
         for file in self.files.iter_mut().take(self.used) {
             file.clear();
         }
         self.used = 0;
-    }
-}
-
-/// The value of a parameter (`; filename="x"`) of a field; `name` is lower case, `=` included.
-pub(super) fn parameter<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = field;
-    loop {
-        let at = rest.iter().position(|byte| *byte == b';')?;
-        let (_, after) = split_while(rest.get(at + 1..)?, |byte| byte == b' ' || byte == b'\t');
-        let (head, value) = after.split_at_checked(name.len())?;
-        if !head.eq_ignore_ascii_case(name) {
-            rest = after;
-            continue;
-        }
-        let value = match value.strip_prefix(b"\"") {
-            Some(quoted) => split_while(quoted, |byte| byte != b'"').0,
-            None => split_while(value, |byte| !matches!(byte, b';' | b' ' | b'\t')).0,
-        };
-        return Some(value);
     }
 }
 
@@ -109,17 +89,5 @@ mod tests {
         assert_eq!(last.digest(Algorithm::Sha256), None);
         assert_eq!(last.kept(), Some((&b"abc"[..], false)));
         assert!(files.get(MAX_FILES).is_none());
-    }
-
-    #[test]
-    fn parameters_are_found_quoted_or_not() {
-        let field = b"form-data; name=\"a;b\"; FileName=\"x y.txt\"; z=1";
-        assert_eq!(parameter(field, b"filename="), Some(&b"x y.txt"[..]));
-        assert_eq!(parameter(field, b"z="), Some(&b"1"[..]));
-        assert_eq!(parameter(field, b"w="), None);
-        assert_eq!(
-            parameter(b"attachment; filename=a.pdf;x", b"filename="),
-            Some(&b"a.pdf"[..])
-        );
     }
 }

@@ -1,0 +1,195 @@
+//! Content codings of a part (RFC 2045 section 6), undone as they come.
+
+use super::Event;
+
+/// How content is coded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// 7bit, 8bit, binary, and what is not known.
+    #[default]
+    None,
+    Base64,
+    QuotedPrintable,
+}
+
+/// Undoes a coding.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    encoding: Encoding,
+    /// Bits of a group of base64 that is not whole, and how many.
+    bits: u32,
+    count: u8,
+    /// What follows a padding is not the content's.
+    padded: bool,
+    /// An equals sign, and the digit behind it, of which more must come.
+    escape: Vec<u8>,
+}
+
+impl Decoder {
+    /// Begins a part.
+    pub(super) fn start(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+        self.bits = 0;
+        self.count = 0;
+        self.padded = false;
+        self.escape.clear();
+    }
+
+    /// There is something to be undone.
+    pub(super) fn is_coding(&self) -> bool {
+        self.encoding != Encoding::None
+    }
+
+    /// Takes content of a line. Returns what is wrong with it.
+    pub(super) fn take(&mut self, text: &[u8], into: &mut Vec<u8>) -> Option<Event> {
+        match self.encoding {
+            Encoding::None => {
+                into.extend_from_slice(text);
+                None
+            }
+            Encoding::Base64 => self.base64(text, into),
+            Encoding::QuotedPrintable => self.quoted(text, into),
+        }
+    }
+
+    /// Takes a line end.
+    pub(super) fn end_line(&mut self, text: &[u8], into: &mut Vec<u8>) {
+        match self.encoding {
+            Encoding::None => into.extend_from_slice(text),
+            Encoding::Base64 => {}
+            Encoding::QuotedPrintable => {
+                // A line that ends with an equals sign goes on with the next.
+                let soft = self.escape == b"=";
+                if !soft {
+                    into.append(&mut self.escape);
+                    into.extend_from_slice(text);
+                }
+                self.escape.clear();
+            }
+        }
+    }
+
+    /// Nothing will follow.
+    pub(super) fn finish(&mut self, into: &mut Vec<u8>) {
+        if self.encoding == Encoding::QuotedPrintable && self.escape != b"=" {
+            into.append(&mut self.escape);
+        }
+        self.group(into);
+        self.start(Encoding::None);
+    }
+
+    fn base64(&mut self, text: &[u8], into: &mut Vec<u8>) -> Option<Event> {
+        let mut wrong = None;
+        for byte in text {
+            if *byte == b'=' {
+                self.group(into);
+                self.padded = true;
+                continue;
+            }
+            let Some(digit) = digit(*byte) else {
+                if !byte.is_ascii_whitespace() {
+                    wrong = Some(Event::InvalidBase64);
+                }
+                continue;
+            };
+            // Content behind a padding starts anew, as lenient readers take it.
+            if std::mem::take(&mut self.padded) {
+                wrong = Some(Event::InvalidBase64);
+            }
+            self.bits = self.bits << 6 | u32::from(digit);
+            self.count += 1;
+            if self.count == 4 {
+                self.group(into);
+            }
+        }
+        wrong
+    }
+
+    /// Gives the bytes of the group at hand, as far as they are whole.
+    fn group(&mut self, into: &mut Vec<u8>) {
+        let digits = std::mem::take(&mut self.count);
+        let bits = std::mem::take(&mut self.bits) << (6 * (4 - u32::from(digits.min(4))));
+        let whole = usize::from(digits.saturating_sub(1));
+        let bytes = bits.to_be_bytes();
+        into.extend_from_slice(bytes.get(1..=whole).unwrap_or_default());
+    }
+
+    fn quoted(&mut self, text: &[u8], into: &mut Vec<u8>) -> Option<Event> {
+        let mut wrong = None;
+        for byte in text {
+            if self.escape.is_empty() {
+                if *byte == b'=' {
+                    self.escape.push(*byte);
+                } else {
+                    into.push(*byte);
+                }
+                continue;
+            }
+            self.escape.push(*byte);
+            let digits = self.escape.get(1..).unwrap_or_default();
+            let all = digits.iter().all(u8::is_ascii_hexdigit);
+            if all && digits.len() < 2 {
+                continue;
+            }
+            match crate::hex::bytes::<Vec<u8>>(digits).filter(|_| all) {
+                Some(byte) => into.extend_from_slice(&byte),
+                None => {
+                    wrong = Some(Event::InvalidQuoted);
+                    into.extend_from_slice(&self.escape);
+                }
+            }
+            self.escape.clear();
+        }
+        wrong
+    }
+}
+
+/// Value of a digit of base64.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(encoding: Encoding, lines: &[&str]) -> (String, bool) {
+        let mut decoder = Decoder::default();
+        decoder.start(encoding);
+        let (mut into, mut wrong) = (Vec::new(), false);
+        for line in lines {
+            for byte in line.as_bytes().chunks(1) {
+                wrong |= decoder.take(byte, &mut into).is_some();
+            }
+            decoder.end_line(b"\r\n", &mut into);
+        }
+        decoder.finish(&mut into);
+        (String::from_utf8_lossy(&into).into_owned(), wrong)
+    }
+
+    #[test]
+    fn codings_are_undone() {
+        let base64 = |lines: &[&str]| decode(Encoding::Base64, lines);
+        assert_eq!(
+            base64(&["aGVsbG8g", "d29ybGQ="]),
+            ("hello world".into(), false)
+        );
+        assert_eq!(base64(&["aGVsbG8"]), ("hello".into(), false));
+        assert_eq!(base64(&["aGV*sbG8="]), ("hello".into(), true));
+        assert_eq!(base64(&["aA==", "aQ=="]), ("hi".into(), true));
+        let quoted = |lines: &[&str]| decode(Encoding::QuotedPrintable, lines);
+        assert_eq!(quoted(&["a=3Db=", "c"]), ("a=bc\r\n".into(), false));
+        assert_eq!(quoted(&["a=zzb=4"]), ("a=zzb=4\r\n".into(), true));
+        assert_eq!(
+            decode(Encoding::None, &["a=3D"]),
+            ("a=3D\r\n".into(), false)
+        );
+    }
+}
