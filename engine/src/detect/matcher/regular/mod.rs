@@ -9,7 +9,7 @@ mod scan;
 mod tests;
 
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use regex::bytes::RegexBuilder;
 
@@ -63,19 +63,22 @@ enum Engine {
 /// Memories for the captures of one expression, for as many workers at once: taken for the time of a match, and
 /// made by the first that find none. A worker beyond those makes its own each time.
 #[derive(Debug)]
-struct Spare<T>([Mutex<Option<T>>; SPARES]);
+struct Spare<T>(OnceLock<Box<[Mutex<Option<T>>; SPARES]>>);
 
 impl<T> Spare<T> {
     fn new() -> Self {
-        Self([const { Mutex::new(None) }; SPARES])
+        Self(OnceLock::new())
     }
 
     fn with<R>(&self, new: impl FnOnce() -> T, then: impl FnOnce(&mut T) -> R) -> R {
-        let mut places = self.0.iter();
+        // Most expressions capture nothing, and need no places.
+        let places = || Box::new([const { Mutex::new(None) }; SPARES]);
+        let all = self.0.get_or_init(places);
+        let mut places = all.iter();
         let kept = places.find_map(|place| place.try_lock().ok()?.take());
         let mut memory = kept.unwrap_or_else(new);
         let answer = then(&mut memory);
-        let mut free = self.0.iter().filter_map(|place| place.try_lock().ok());
+        let mut free = all.iter().filter_map(|place| place.try_lock().ok());
         if let Some(mut place) = free.find(|place| place.is_none()) {
             *place = Some(memory);
         }
