@@ -17,7 +17,21 @@ const RULES: &str = "\
     alert tls any any -> any any (app-layer-event:tls.heartbeat_message; sid:14;)\n\
     alert ssh any any -> any any (ssh.software; content:\"OpenSSH\"; startswith; sid:21;)\n\
     alert ssh any any -> any any (ssh.hassh.server.string; content:\"kex\\;\"; startswith; sid:22;)\n\
-    alert ssh any any -> any any (app-layer-event:ssh.long_banner; sid:23;)";
+    alert ssh any any -> any any (app-layer-event:ssh.long_banner; sid:23;)\n\
+    alert ftp any any -> any any (flow:to_server; ftp.command; content:\"RETR\"; \
+        ftp.command_data; content:\"a.txt\"; sid:31;)\n\
+    alert ftp any any -> any any (flow:to_client; ftp.reply; content:\"Done\"; startswith; \
+        ftp.completion_code; content:\"226\"; sid:32;)\n\
+    alert ftp any any -> any any (flow:to_server; ftp.dynamic_port:2000; ftp.mode:passive; sid:33;)\n\
+    alert ftp any any -> any any (app-layer-event:ftp.file_without_name; sid:34;)\n\
+    alert smtp any any -> any any (smtp.helo; content:\"me\"; bsize:2; sid:41;)\n\
+    alert smtp any any -> any any (smtp.rcpt_to; content:\"<e@f>\"; sid:42;)\n\
+    alert smtp any any -> any any (email.subject; content:\"hi\"; bsize:2; \
+        email.received; content:\"by y\"; sid:43;)\n\
+    alert smtp any any -> any any (file.data; content:\"hello\"; sid:44;)\n\
+    alert smtp any any -> any any (file.name; content:\"f.bin\"; filesize:5; sid:45;)\n\
+    alert smtp any any -> any any (email.url; content:\"a.b/c\"; sid:46;)\n\
+    alert smtp any any -> any any (file.data; content:\"xy|0d 0a|.dot\"; sid:47;)";
 
 /// What the client and the server say, in turn.
 type Said = Vec<(bool, Vec<u8>)>;
@@ -94,6 +108,42 @@ fn ssh() -> Said {
     ]
 }
 
+fn lines(from_client: bool, text: &str) -> (bool, Vec<u8>) {
+    (from_client, text.as_bytes().to_vec())
+}
+
+fn ftp() -> Said {
+    vec![
+        lines(false, "220-Hello\r\n220 FTP ready\r\n"),
+        lines(true, "USER me\r\nPASV\r\n"),
+        lines(false, "230 in\r\n227 Passive (10,0,0,2,7,208)\r\n"),
+        lines(true, "RETR a.txt\r\n"),
+        lines(false, "150 go\r\n226 Done\r\n"),
+        lines(true, "STOR\r\nQUIT\r\n"),
+    ]
+}
+
+fn smtp() -> Said {
+    vec![
+        lines(false, "220 mx ESMTP\r\n"),
+        lines(true, "EHLO me\r\n"),
+        lines(false, "250-mx\r\n250 PIPELINING\r\n"),
+        lines(
+            true,
+            "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n",
+        ),
+        lines(false, "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+        lines(
+            true,
+            "Subject: hi\r\nReceived: from x\r\n\tby y\r\nContent-Type: multipart/x; boundary=b\r\n\
+            \r\n--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nhttp://a.b/=63 x=\r\ny\r\n\
+            ..dot\r\n--b\r\nContent-Disposition: attachment; filename=f.bin\r\n\
+            Content-Transfer-Encoding: base64\r\n\r\naGVs\r\nbG8=\r\n--b--\r\n.\r\n",
+        ),
+        lines(false, "250 queued\r\n"),
+    ]
+}
+
 /// Sends all of it in pieces of the sizes given, over and over; returns the alerts, sorted.
 fn alerts(said: &Said, sizes: &[usize], skip: Option<(usize, usize)>) -> Vec<u32> {
     let mut world = World::with(
@@ -132,13 +182,15 @@ fn alerts(said: &Said, sizes: &[usize], skip: Option<(usize, usize)>) -> Vec<u32
 fn each_conversation_is_known_in_one_piece() {
     let whole = |said: Said| alerts(&said, &[4096], None);
     assert_eq!(whole(dns()), [1, 1, 2, 2, 3, 3]);
-    assert_eq!(whole(tls()), [11, 12, 13, 14]);
-    assert_eq!(whole(ssh()), [21, 22, 23]);
+    assert_eq!(whole(tls()), [11, 12, 13, 14, 14]);
+    assert_eq!(whole(ssh()), [21, 21, 22, 23, 23]);
+    assert_eq!(whole(ftp()), [31, 32, 33, 34]);
+    assert_eq!(whole(smtp()), [41, 42, 43, 44, 45, 46, 47]);
 }
 
 #[test]
 fn byte_by_byte_is_the_same() {
-    for said in [dns(), tls(), ssh()] {
+    for said in [dns(), tls(), ssh(), ftp(), smtp()] {
         assert_eq!(alerts(&said, &[1], None), alerts(&said, &[4096], None));
     }
 }
@@ -148,10 +200,10 @@ proptest! {
 
     #[test]
     fn any_cut_gives_the_same_alerts(
-        which in 0_usize..3,
+        which in 0_usize..5,
         sizes in prop::collection::vec(1_usize..90, 1..12),
     ) {
-        let said = vec![dns(), tls(), ssh()].swap_remove(which);
+        let said = vec![dns(), tls(), ssh(), ftp(), smtp()].swap_remove(which);
         prop_assert_eq!(alerts(&said, &sizes, None), alerts(&said, &[4096], None));
     }
 }
@@ -187,7 +239,7 @@ fn behind_a_hole_only_the_other_side_goes_on() {
     // The second record of the hello: the client's side is taken to have come further, unread.
     assert_eq!(alerts(&tls(), &[40], Some((0, 40))), [13]);
     // The server's key exchange.
-    assert_eq!(alerts(&ssh(), &[19], Some((1, 19))), [21, 23]);
+    assert_eq!(alerts(&ssh(), &[19], Some((1, 19))), [21, 21, 23, 23]);
 }
 
 /// A conversation that is followed from its middle.
@@ -212,8 +264,15 @@ fn midstream(said: &Said) -> Vec<u32> {
 #[test]
 fn picked_up_where_a_message_begins_a_conversation_is_read() {
     assert_eq!(midstream(&dns()), [1, 1, 2, 2, 3, 3]);
-    assert_eq!(midstream(&tls()), [11, 12, 13, 14]);
-    assert_eq!(midstream(&ssh()), [21, 22, 23]);
+    assert_eq!(midstream(&tls()), [11, 12, 13, 14, 14]);
+    assert_eq!(midstream(&ssh()), [21, 21, 22, 23, 23]);
+    assert_eq!(midstream(&ftp()), [31, 32, 33, 34]);
+    assert_eq!(midstream(&smtp()), [41, 42, 43, 44, 45, 46, 47]);
+    let (mut later_ftp, mut later_smtp) = (ftp(), smtp());
+    later_ftp.drain(..1);
+    later_smtp.drain(..3);
+    assert_eq!(midstream(&later_ftp), [31, 32, 33, 34]);
+    assert_eq!(midstream(&later_smtp), [42, 43, 44, 45, 46, 47]);
 }
 
 #[test]

@@ -22,8 +22,10 @@
 //! Bounds: a line is kept up to [`LINE`] bytes, [`PENDING`] commands wait for replies, a mail has
 //! [`RECIPIENTS`] recipients (what follows is another transaction); those of mails: [`mime`].
 
+mod answers;
 mod command;
 mod data;
+mod message;
 mod mime;
 mod parser;
 mod recognise;

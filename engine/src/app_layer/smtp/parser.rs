@@ -1,4 +1,5 @@
-//! SMTP in one flow.
+//! SMTP in one flow: what the client sends. What it is answered: [`super::answers`]; messages:
+//! [`super::message`].
 
 use crate::app_layer::lines::{Line, Lines};
 use crate::app_layer::{
@@ -8,47 +9,47 @@ use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 use super::command::{self, Command};
 use super::data::Data;
-use super::mime::{Message, Target};
+use super::mime::Message;
 use super::recognise::is_command;
-use super::replies::{Sent, Waiting, code};
+use super::replies::{Sent, Waiting};
 use super::transaction::Mail;
 use super::{Event, LINE, RECIPIENTS};
 
-/// Largest chunk that is taken for one: beyond it, a length makes no sense.
+/// Largest chunk that is none too long.
 const CHUNK: u64 = u32::MAX as u64;
 
 /// SMTP in one flow.
 #[derive(Debug)]
 pub(super) struct SmtpParser {
-    lines: [Lines; 2],
-    mails: Transactions<Mail>,
+    pub(super) lines: [Lines; 2],
+    pub(super) mails: Transactions<Mail>,
     /// Number of the oldest mail at hand, or of the next.
-    first: u64,
+    pub(super) first: u64,
     /// The mail that commands belong to.
-    current: Option<u64>,
-    mode: Mode,
-    data: Data,
-    message: Message,
-    waiting: Waiting,
+    pub(super) current: Option<u64>,
+    pub(super) mode: Mode,
+    pub(super) data: Data,
+    pub(super) message: Message,
+    pub(super) waiting: Waiting,
     /// Lines that follow belong to the same reply.
-    replying: bool,
+    pub(super) replying: bool,
     /// Who the client said it is.
-    helo: Vec<u8>,
+    pub(super) helo: Vec<u8>,
     /// The client, the server has said something.
-    spoke: [bool; 2],
+    pub(super) spoke: [bool; 2],
     /// The greeting is over.
-    welcomed: bool,
+    pub(super) welcomed: bool,
     /// Bytes were missing in front of the next line.
-    lost: [bool; 2],
+    pub(super) lost: [bool; 2],
     /// TLS follows.
-    secured: bool,
-    service: FileService,
-    tail: usize,
+    pub(super) secured: bool,
+    pub(super) service: FileService,
+    pub(super) tail: usize,
 }
 
 /// What the client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     #[default]
     Command,
     /// DATA was sent and is not answered.
@@ -104,7 +105,7 @@ impl SmtpParser {
     }
 
     /// The mail at hand; a new one where there is none. `None`: there is no room.
-    fn mail(&mut self) -> Option<&mut Mail> {
+    pub(super) fn mail(&mut self) -> Option<&mut Mail> {
         if self.at(self.current).is_none() {
             let helo = &self.helo;
             let mail = self.mails.open(|mail, id| {
@@ -117,12 +118,12 @@ impl SmtpParser {
         self.mails.get_mut(index)
     }
 
-    fn at(&self, number: Option<u64>) -> Option<usize> {
+    pub(super) fn at(&self, number: Option<u64>) -> Option<usize> {
         let index = usize::try_from(number?.checked_sub(self.first)?).ok()?;
         (index < self.mails.len()).then_some(index)
     }
 
-    fn raise(&mut self, event: Event) {
+    pub(super) fn raise(&mut self, event: Event) {
         if let Some(mail) = self.mail() {
             mail.raise(event);
         }
@@ -294,191 +295,12 @@ impl SmtpParser {
         }
     }
 
-    /// A message begins, or goes on with another chunk.
-    fn begin_message(&mut self) {
-        let Some(mail) = self.mail() else {
-            return;
-        };
-        if !std::mem::replace(&mut mail.begun, true) {
-            self.message.start(&self.service);
-        }
-        self.data = Data::default();
-    }
-
-    fn begin_chunk(&mut self, length: u64, last: bool) {
-        self.mode = Mode::Chunk(length, last);
-        if length == 0 {
-            self.end_chunk(last);
-        }
-    }
-
-    fn end_chunk(&mut self, last: bool) {
-        if last {
-            self.end_message(true);
-        } else {
-            self.mode = Mode::Command;
-            self.waiting.push(Sent::Other, self.current);
-        }
-    }
-
-    fn message_bytes(&mut self, bytes: &[u8]) -> usize {
-        let mut data = self.data;
-        let (taken, over) = data.take(bytes, &mut |piece| self.content(piece));
-        self.data = data;
-        if over {
-            self.end_message(true);
-        }
-        taken
-    }
-
-    fn chunk(&mut self, bytes: &[u8], (left, last): (u64, bool)) -> usize {
-        let now = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        self.content(bytes.get(..now).unwrap_or_default());
-        let left = left.saturating_sub(now as u64);
-        self.mode = Mode::Chunk(left, last);
-        if left == 0 {
-            self.end_chunk(last);
-        }
-        now
-    }
-
-    /// Does something with the message at hand and what it tells.
-    fn with_message(&mut self, act: impl FnOnce(&mut Message, &mut Target<'_>)) {
-        let _ = self.mail();
-        let index = self.at(self.current);
-        if let Some(mail) = index.and_then(|index| self.mails.get_mut(index)) {
-            let mut target = Target {
-                email: &mut mail.email,
-                events: &mut mail.events,
-            };
-            act(&mut self.message, &mut target);
-        }
-    }
-
-    fn content(&mut self, bytes: &[u8]) {
-        self.with_message(|message, target| message.push(bytes, target));
-    }
-
-    fn end_message(&mut self, whole: bool) {
-        self.with_message(|message, target| {
-            message.finish(whole, target);
-            target.email.complete = whole;
-        });
-        self.mode = Mode::Command;
-        self.data = Data::default();
-        if let Some(number) = self.current.take() {
-            self.waiting.push(Sent::Other, Some(number));
-            self.close(number);
-        }
-    }
-
     /// Nothing of a mail will follow.
-    fn close(&mut self, number: u64) {
+    pub(super) fn close(&mut self, number: u64) {
         let waits = self.waiting.has(number);
         if let Some(mail) = self.at(Some(number)).and_then(|at| self.mails.get_mut(at)) {
             mail.over = true;
             mail.answered |= !waits;
-        }
-    }
-
-    /// Reads what the server sent. Returns how many bytes were not taken.
-    fn responses(&mut self, input: &Input<'_>) -> usize {
-        let mut lines = std::mem::take(&mut self.lines[1]);
-        let mut rest = input.bytes;
-        let mut unread = 0;
-        while !rest.is_empty() {
-            // An anomaly may need a mail to be told by.
-            let full = self.mails.is_full() && self.at(self.current).is_none();
-            if self.secured || full {
-                unread = rest.len();
-                break;
-            }
-            let (taken, line) = lines.next(rest, LINE);
-            rest = rest.get(taken..).unwrap_or_default();
-            if let Some(line) = line {
-                let lost = std::mem::take(&mut self.lost[1]);
-                if !lost || code(line.bytes).is_some() {
-                    self.response(line);
-                }
-            }
-        }
-        self.lines[1] = lines;
-        unread
-    }
-
-    fn response(&mut self, line: Line<'_>) {
-        self.spoke[1] = true;
-        if line.truncated {
-            self.raise(Event::LongReply);
-        }
-        let Some((code, more)) = code(line.bytes) else {
-            self.raise(Event::InvalidReply);
-            return;
-        };
-        let goes_on = std::mem::replace(&mut self.replying, more);
-        let welcomes = code == *b"220";
-        if !self.welcomed && (welcomes || !self.spoke[0]) {
-            if !welcomes {
-                self.raise(Event::NoWelcome);
-            }
-            // The greeting is nobody's reply.
-            self.welcomed = !more;
-            return;
-        }
-        self.welcomed = true;
-        if goes_on && self.waiting.first().is_none() {
-            return;
-        }
-        let Some((sent, mail)) = self.waiting.first() else {
-            if code != *b"421" && code != *b"220" {
-                self.raise(Event::UnmatchedReply);
-            }
-            return;
-        };
-        if let Some(mail) = self.at(mail).and_then(|at| self.mails.get_mut(at)) {
-            mail.replied = true;
-        }
-        if !more {
-            self.replied(code, (sent, mail));
-        }
-    }
-
-    /// A command has its reply.
-    fn replied(&mut self, code: [u8; 3], (sent, mail): (Sent, Option<u64>)) {
-        self.waiting.pop();
-        let positive = matches!(code[0], b'2' | b'3');
-        match sent {
-            Sent::Data if code[0] == b'3' => {
-                if self.mode == Mode::DataAsked {
-                    self.mode = Mode::Data;
-                }
-            }
-            Sent::Data => {
-                // A message that was sent all the same is read as what it is to the server.
-                if matches!(self.mode, Mode::DataAsked | Mode::Data) {
-                    self.mode = Mode::Command;
-                }
-                self.raise(Event::DataRejected);
-            }
-            Sent::StartTls if positive => self.secured = true,
-            Sent::StartTls => self.raise(Event::TlsRejected),
-            Sent::Auth if code == *b"334" => self.mode = Mode::Challenged,
-            Sent::Auth | Sent::Other => {}
-        }
-        let Some(number) = mail else {
-            return;
-        };
-        let waits = self.waiting.has(number);
-        if let Some(mail) = self.at(Some(number)).and_then(|at| self.mails.get_mut(at)) {
-            mail.answered |= mail.over && !waits;
-        }
-        if self.secured
-            && let Some(number) = self.current.take()
-        {
-            // The session starts anew.
-            self.helo.clear();
-            self.waiting.clear();
-            self.close(number);
         }
     }
 }
