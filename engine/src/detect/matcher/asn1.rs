@@ -30,39 +30,39 @@ struct Element {
 }
 
 impl Asn1Checks {
-    /// Whether any element of the data is what is asked for. Data that ends early is read as far as it goes.
+    /// Whether any element of the data is what is asked for: of the first one, with all that is in it. Data that
+    /// ends early is read as far as it goes.
     pub(crate) fn matches(&self, data: &[u8]) -> bool {
         let mut at = 0;
-        let mut open = [0; DEPTH];
+        // Where the elements around the one at hand end, and whether an end mark says so.
+        let mut around = [(0, false); DEPTH];
         let mut depth = 0usize;
         for _ in 0..ELEMENTS {
-            while let Some(end) = depth.checked_sub(1).and_then(|top| open.get(top))
-                && at >= *end
-            {
-                depth -= 1;
-            }
             let Some(element) = Element::read(data, at) else {
                 return false;
             };
             if self.fits(&element, data) {
                 return true;
             }
-            let length = element
-                .length
-                .and_then(|length| usize::try_from(length).ok());
-            let end = length.and_then(|length| element.content.checked_add(length));
-            let end = end.unwrap_or(data.len()).min(data.len());
-            at = if element.constructed {
-                element.content
-            } else {
-                end
-            };
+            let end = element.end(data);
+            at = end;
             if element.constructed && end > element.content {
-                let Some(place) = open.get_mut(depth) else {
+                let Some(place) = around.get_mut(depth) else {
                     return false;
                 };
-                *place = end;
+                *place = (end, element.length.is_none());
                 depth += 1;
+                at = element.content;
+            }
+            let mut marked = element.is_end_mark();
+            while let Some((end, by_mark)) = depth.checked_sub(1).and_then(|top| around.get(top))
+                && (at >= *end || (*by_mark && marked))
+            {
+                marked &= !by_mark;
+                depth -= 1;
+            }
+            if depth == 0 {
+                return false;
             }
         }
         false
@@ -93,6 +93,18 @@ impl Asn1Checks {
 }
 
 impl Element {
+    /// Index behind it; where it does not say, that of the data's end.
+    fn end(&self, data: &[u8]) -> usize {
+        let length = self.length.and_then(|length| usize::try_from(length).ok());
+        let end = length.and_then(|length| self.content.checked_add(length));
+        end.unwrap_or(data.len()).min(data.len())
+    }
+
+    /// The end of an element that does not say how long it is.
+    fn is_end_mark(&self) -> bool {
+        self.class == 0 && !self.constructed && self.number == 0 && self.length == Some(0)
+    }
+
     fn read(data: &[u8], at: usize) -> Option<Self> {
         let tag = *data.get(at)?;
         let mut next = at + 1;
@@ -155,7 +167,12 @@ mod tests {
             (&[0x83, 1, 1], false),
             (&[0x30, 6, 2, 1, 5, 3, 1, 1], true),
             (&[0x30, 0x80, 2, 1, 5, 3, 1, 1, 0, 0], true),
-            (&[0x30, 3, 2, 1, 5, 3, 1, 1], true),
+            // What lies behind the first element is something else.
+            (&[0x30, 3, 2, 1, 5, 3, 1, 1], false),
+            (&[2, 1, 5, 3, 1, 1], false),
+            (&[0x30, 0x80, 2, 1, 5, 0, 0, 3, 1, 1], false),
+            (&[0x30, 10, 0x30, 0x80, 2, 1, 5, 0, 0, 3, 1, 1], true),
+            (&[0x30, 0, 3, 1, 1], false),
             (&long_real, true),
             (&nested, true),
             (&[4, 0x82, 0x03, 0xe8], false),
