@@ -1,8 +1,8 @@
 //! The memory of one direction: bytes by offset, in one block.
 //!
 //! The bytes kept are one run of offsets, from `base` to the highest one written. They lie in the block in
-//! order. When the run reaches the block's end it is not moved to the start: the block is *turned*. What
-//! comes then is written to the block's start, behind a copy of the last bytes in front of it, so that a
+//! order. When the run reaches the block's end, or enough is free at the start, it is not moved: the block is
+//! *turned*. What comes then is written to the block's start, behind a copy of the last bytes in front of it, so that a
 //! view of these and what follows is contiguous; older bytes stay at the block's end until they are given
 //! up.
 //!
@@ -125,6 +125,11 @@ impl Block {
         let kept = index(last - self.base);
         self.bytes.copy_within(self.head..self.head + kept, 0);
         self.head = 0;
+    }
+
+    /// Free bytes at the start, while the block is not turned.
+    pub(super) fn free_in_front(&self) -> usize {
+        if self.is_turned() { 0 } else { self.head }
     }
 
     /// True while older bytes lie behind newer ones.

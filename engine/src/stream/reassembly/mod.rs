@@ -11,7 +11,7 @@
 //! leaves no trace in what counts as inspected: its retransmission is fresh again.
 //!
 //! One block of memory holds everything ([`block`]), so that the view is contiguous and in-order bytes
-//! are copied once. It turns where it can when its end is reached; else it slides or grows, and only when
+//! are copied once. It turns where it can, early in a large block; else it slides or grows, and only when
 //! half of it would be live or has been consumed: amortised O(1) per byte, whatever the order.
 
 mod block;
@@ -62,8 +62,19 @@ pub(crate) struct Stored {
     pub(crate) out_of_order: bool,
 }
 
-/// A block larger than this is exchanged for a smaller one when little of it is left in use.
+/// A block larger than this is exchanged for a smaller one when little of it was in use for long.
 const SHRINK_ABOVE: usize = 1 << 20;
+
+/// For long: while so many times the block's length came. What is kept drops to nearly nothing with every
+/// burst of acknowledgements and is back a moment later; a block exchanged each time would cost more copies
+/// than the stream.
+const SHRINK_AFTER: usize = 4;
+
+/// A block turns before its end is reached when so many windows, and half of what is kept, are free at its
+/// start: memory written a moment ago is still in the processor's caches, the rest of a large block is not.
+/// Windows, because one is copied at each turn. Half, because a turned block that is too small after all is
+/// copied: at least half as much has come since.
+const TURN_EARLY: usize = 4;
 
 /// One direction's bytes.
 #[derive(Debug, Default)]
@@ -75,6 +86,9 @@ pub(crate) struct Reassembly {
     /// How far the stream is contiguous with what was stored last; `next` once committed.
     pending: i64,
     pieces: Vec<Piece>,
+    /// The most bytes kept since the stream was at `measured`.
+    peak: usize,
+    measured: i64,
 }
 
 impl Reassembly {
@@ -230,9 +244,21 @@ impl Reassembly {
         if to > self.base() {
             self.block.release(to);
         }
+        self.shrink(pool);
+    }
+
+    /// Exchanges a large block of which little was in use for long.
+    fn shrink(&mut self, pool: &mut BufferPool) {
+        let length = self.block.len();
+        if length <= SHRINK_ABOVE || index(self.next - self.measured) < SHRINK_AFTER * length {
+            return;
+        }
         let live = self.live();
-        if self.block.len() > SHRINK_ABOVE && live * 16 < self.block.len() {
-            let _ = self.change_block(live * 4, pool);
+        let peak = std::mem::replace(&mut self.peak, live).max(live);
+        self.measured = self.next;
+        if peak * 16 < length {
+            // Without memory for a smaller one the large one stays.
+            let _ = self.change_block(peak * 4, pool);
         }
     }
 
@@ -401,14 +427,20 @@ impl Reassembly {
     ) -> Result<(), Full> {
         let last = self.last();
         let end = end.max(last);
+        let needed = index(end - self.base());
+        let in_order = self.pieces.is_empty();
+        if in_order && self.block.free_in_front() >= TURN_EARLY * window + needed / 2 {
+            self.block.turn(last, end, window);
+        }
         if self.block.fits(end) {
+            self.peak = self.peak.max(needed);
             return Ok(());
         }
-        let needed = index(end - self.base());
         if needed > bound {
             return Err(Full::Direction);
         }
-        if self.pieces.is_empty() && self.block.turn(last, end, window) {
+        self.peak = self.peak.max(needed);
+        if in_order && self.block.turn(last, end, window) {
             return Ok(());
         }
         if needed <= self.block.len() / 2 && !self.block.is_turned() {

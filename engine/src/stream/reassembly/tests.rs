@@ -303,6 +303,72 @@ fn a_long_stream_stays_in_a_small_block() {
     assert!(pool.memory() < 64 << 10, "{}", pool.memory());
 }
 
+/// Stores and inspects `length` bytes behind what there is.
+fn append(real: &mut Reassembly, length: usize, pool: &mut BufferPool) {
+    let space = Space {
+        bytes: 8 << 20,
+        window: WINDOW,
+        pieces: 64,
+        pool,
+    };
+    let at = real.next();
+    real.store(at, &bytes_at(at, length), 0, space).unwrap();
+    real.commit();
+}
+
+#[test]
+fn a_window_that_empties_and_fills_again_keeps_its_block() {
+    let mut pool = BufferPool::new(64 << 20);
+    let mut real = Reassembly::default();
+    let mut lengths = Vec::new();
+    for _burst in 0..40 {
+        for _segment in 0..20 {
+            append(&mut real, 60_000, &mut pool);
+        }
+        real.release(real.next() - 100, &mut pool);
+        lengths.push(real.block.len());
+    }
+    assert!(lengths[0] > SHRINK_ABOVE, "large enough to be shrunk");
+    assert!(
+        lengths.iter().all(|length| *length == lengths[0]),
+        "{lengths:?}"
+    );
+}
+
+#[test]
+fn a_large_block_of_which_little_is_in_use_is_exchanged_in_the_end() {
+    let mut pool = BufferPool::new(64 << 20);
+    let mut real = Reassembly::default();
+    for _segment in 0..40 {
+        append(&mut real, 60_000, &mut pool);
+    }
+    let length = real.block.len();
+    for _segment in 0..(length * (SHRINK_AFTER + 1) * 2).div_ceil(30_000) {
+        append(&mut real, 30_000, &mut pool);
+        real.release(real.next(), &mut pool);
+    }
+    assert!(real.block.len() <= length / 8, "{}", real.block.len());
+}
+
+#[test]
+fn a_large_block_is_written_near_its_start() {
+    let mut pool = BufferPool::new(64 << 20);
+    let mut real = Reassembly::default();
+    for _segment in 0..40 {
+        append(&mut real, 60_000, &mut pool);
+    }
+    real.release(real.next(), &mut pool);
+    let mut places = std::collections::BTreeSet::new();
+    for _segment in 0..200 {
+        append(&mut real, 10_000, &mut pool);
+        let (bytes, _, _) = real.view(WINDOW);
+        places.insert(bytes.as_ptr() as usize / 4096);
+        real.release(real.next() - 20_000, &mut pool);
+    }
+    assert!(real.block.len() >= 2 << 20, "still the large one");
+    assert!(places.len() < 40, "{} pages written", places.len());
+}
+
 #[test]
 fn a_stream_may_begin_earlier_than_it_was_picked_up() {
     let mut pool = BufferPool::new(1 << 20);
