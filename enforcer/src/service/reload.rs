@@ -116,6 +116,7 @@ impl Service {
             workers: self.settings.workers,
             midstream: self.settings.midstream,
             async_oneside: self.settings.async_oneside,
+            urgent: self.settings.urgent,
             exception_policies: self.settings.exception_policies,
             limits: self.settings.limits.clone(),
             outputs: self.settings.outputs.clone(),

@@ -166,6 +166,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
     let mut config = EngineConfig {
         midstream: settings.midstream,
         async_oneside: settings.async_oneside,
+        urgent: settings.urgent.policy(),
         exceptions: settings.exception_policies.policies(),
         ..EngineConfig::inline()
     };

@@ -9,6 +9,7 @@ mod exceptions;
 mod files;
 mod limits;
 pub mod pattern;
+mod urgent;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub use eve::{Eve, EveTarget, EventType};
 pub use exceptions::Exceptions;
 pub use files::{Files, Hash};
 pub use limits::Limits;
+pub use urgent::Urgent;
 
 /// Read unless `--config` names another; may be absent.
 pub const DEFAULT_PATH: &str = "/etc/weir/weir.yaml";
@@ -45,6 +47,8 @@ pub struct Settings {
     pub midstream: bool,
     /// Follow TCP flows of which only one half crosses the node's pods.
     pub async_oneside: bool,
+    /// What befalls urgent data of TCP.
+    pub urgent: Urgent,
     /// What befalls traffic that cannot be followed.
     pub exception_policies: Exceptions,
     /// Load the rules that weir ships.
@@ -130,6 +134,7 @@ impl Default for Settings {
             mode: None,
             midstream: true,
             async_oneside: true,
+            urgent: Urgent::default(),
             exception_policies: Exceptions::default(),
             shipped_rules: true,
             rule_files: Vec::new(),
@@ -229,6 +234,7 @@ impl Settings {
             );
         }
         self.unknown_rule_set()
+            .or_else(|| self.urgent.problem())
             .or_else(|| self.exception_policies.problem(self.midstream))
             .or_else(|| self.idle_policy())
             .or_else(|| self.limits.problem())
@@ -348,6 +354,10 @@ mod tests {
             ("limits: {streamMemory: 3}", "streamMemory"),
             ("outputs: {eve: {to: file}}", "path"),
             ("outputs: {eve: {to: stdout, path: /x}}", "path"),
+            ("limits: {ruleCombinations: 1}", "ruleCombinations"),
+            ("limits: {packetAlerts: 0}", "packetAlerts"),
+            ("urgent: oob", "urgent is oob"),
+            ("urgent: gap", "urgent is gap"),
             ("mode: off", "mode"),
             ("exceptionPolicies: {midstream: drop-flow}", "midstream"),
             ("policies: [{ruleSets: [web]}]", "web"),
@@ -364,6 +374,7 @@ mod tests {
         let settings = Settings::load(Some(&path)).unwrap();
         assert_eq!(settings.limits, Limits::default());
         assert_eq!(settings.midstream, Settings::default().midstream);
+        assert_eq!(settings.urgent, Urgent::default());
         let exceptions = settings.exception_policies;
         assert_eq!(exceptions, Exceptions::default());
     }
