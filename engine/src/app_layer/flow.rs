@@ -225,6 +225,9 @@ impl AppFlow {
             datagram: feed.datagram,
             at: feed.at,
         });
+        if parser.skipped_tls() {
+            self.recogniser.raise(FlowEvent::NoTls);
+        }
         while let Some((agreed, purpose)) = parser.agreed() {
             pool.expectations.add(agreed, &purpose, feed.at);
         }

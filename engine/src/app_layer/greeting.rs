@@ -120,6 +120,13 @@ pub(super) fn confirm(start: &Start<'_>) -> Probe {
     }
 }
 
+/// Whether what a client sends may start a session of TLS, or of SSL 2.
+pub(super) fn starts_tls(bytes: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    let first = bytes.first().copied();
+    first.is_some_and(|first| first == HANDSHAKE || first & 0x80 != 0)
+}
+
 /// Longest command.
 const COMMAND: usize = 8;
 

@@ -266,6 +266,11 @@ pub trait Parser: Debug + Send {
         None
     }
 
+    /// The client was to go on in TLS and did not, since this was asked last.
+    fn skipped_tls(&mut self) -> bool {
+        false
+    }
+
     /// Takes all of `input`, however the network cut it.
     fn parse(&mut self, input: &Input<'_>) -> Status;
 
@@ -318,6 +323,13 @@ pub trait Transaction: Debug {
     fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
         let _ = (direction, index);
         None
+    }
+
+    /// Which file of its direction ([`Self::file`]) the `index`th bytes of a buffer of files show; `None`:
+    /// what is no file of its own.
+    fn file_behind(&self, id: BufferId, index: usize) -> Option<usize> {
+        let _ = id;
+        Some(index)
     }
 
     /// Complete, but kept for another look from the direction that has not seen it so: what one direction

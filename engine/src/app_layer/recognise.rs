@@ -58,15 +58,18 @@ pub enum FlowEvent {
     /// One direction ruled out every protocol, and the other has said nothing, or too little to tell,
     /// while the first ended or went beyond the limit.
     Skipped,
+    /// The client was to go on in TLS, and did not.
+    NoTls,
 }
 
 impl FlowEvent {
     /// All of them, in the order of their bits.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Mismatch,
         Self::WrongDirectionFirst,
         Self::OnlyOneDirection,
         Self::Skipped,
+        Self::NoTls,
     ];
 
     /// The event that `app-layer-event` calls so.
@@ -83,6 +86,7 @@ impl FlowEvent {
             Self::WrongDirectionFirst => "applayer_wrong_direction_first_data",
             Self::OnlyOneDirection => "applayer_detect_protocol_only_one_direction",
             Self::Skipped => "applayer_proto_detection_skipped",
+            Self::NoTls => "applayer_no_tls_after_starttls",
         }
     }
 }
@@ -135,7 +139,8 @@ impl Recogniser {
             .filter(move |event| untold >> *event as u8 & 1 != 0)
     }
 
-    fn raise(&mut self, event: FlowEvent) {
+    /// Notes an event, once.
+    pub(super) fn raise(&mut self, event: FlowEvent) {
         let bit = 1 << event as u8;
         self.untold |= bit & !self.raised;
         self.raised |= bit;

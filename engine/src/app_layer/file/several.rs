@@ -28,6 +28,11 @@ impl Files {
         }
     }
 
+    /// How many there are.
+    pub(in crate::app_layer) fn len(&self) -> usize {
+        self.used
+    }
+
     /// The file that began last.
     pub(in crate::app_layer) fn last(&mut self) -> Option<&mut File> {
         let last = self.used.checked_sub(1)?;

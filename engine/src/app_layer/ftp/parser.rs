@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::app_layer::greeting::word;
+use crate::app_layer::greeting::{starts_tls, word};
 use crate::app_layer::lines::{Line, Lines};
 use crate::app_layer::{
     Agreed, Input, Limits, Parser, Peers, Purpose, Status, Surroundings, Transaction, Transactions,
@@ -39,6 +39,8 @@ pub(super) struct FtpParser {
     was_full: bool,
     /// TLS follows.
     secured: bool,
+    /// It did not, and nobody asked yet.
+    skipped_tls: bool,
 }
 
 /// There is no room for a transaction.
@@ -59,12 +61,14 @@ impl FtpParser {
             peers: Peers::of_port(0),
             was_full: false,
             secured: false,
+            skipped_tls: false,
         }
     }
 
     /// What follows an accepted `AUTH TLS`. The transactions at hand are looked at first.
     fn handed_over(&mut self, input: &Input<'_>) -> Option<Status> {
         let first = input.bytes.first()?;
+        self.skipped_tls |= input.direction == ToServer && !starts_tls(input.bytes);
         if input.direction == ToServer && first.is_ascii_alphabetic() {
             // The client goes on in plain text.
             self.secured = false;
@@ -346,6 +350,10 @@ impl Parser for FtpParser {
         self.agreed.pop_front()
     }
 
+    fn skipped_tls(&mut self) -> bool {
+        std::mem::take(&mut self.skipped_tls)
+    }
+
     fn parse(&mut self, input: &Input<'_>) -> Status {
         if self.secured
             && let Some(status) = self.handed_over(input)
@@ -412,5 +420,6 @@ impl Parser for FtpParser {
         self.agreed.clear();
         self.was_full = false;
         self.secured = false;
+        self.skipped_tls = false;
     }
 }

@@ -117,6 +117,7 @@ enum Part {
     Field(mime::Field),
     Received,
     Url,
+    BodyMd5,
     File(FilePart),
 }
 
@@ -137,7 +138,7 @@ const fn field(keyword: &'static str, field: mime::Field) -> Row {
 }
 
 // Streaming are those of which more may come in the same state.
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     row("smtp.helo", GREETED, BufferShape::Single, Part::Helo),
     row("smtp.mail_from", SENDER, BufferShape::Single, Part::Sender),
     row(
@@ -160,6 +161,12 @@ const ROWS: [Row; 15] = [
         Part::Received,
     ),
     row("email.url", HEADERS, BufferShape::Streaming, Part::Url),
+    row(
+        "email.body_md5",
+        COMPLETE,
+        BufferShape::Single,
+        Part::BodyMd5,
+    ),
     row(
         "file.data",
         DATA,

@@ -1,6 +1,7 @@
 //! SMTP in one flow: what the client sends. What it is answered: [`super::answers`]; messages:
 //! [`super::message`].
 
+use crate::app_layer::greeting::starts_tls;
 use crate::app_layer::lines::{Line, Lines};
 use crate::app_layer::{
     FileService, Input, Limits, Parser, Status, Surroundings, Transaction, Transactions,
@@ -43,6 +44,8 @@ pub(super) struct SmtpParser {
     pub(super) lost: [bool; 2],
     /// TLS follows.
     pub(super) secured: bool,
+    /// It did not, and nobody asked yet.
+    pub(super) skipped_tls: bool,
     pub(super) service: FileService,
     pub(super) tail: usize,
 }
@@ -79,6 +82,7 @@ impl SmtpParser {
             welcomed: false,
             lost: [false; 2],
             secured: false,
+            skipped_tls: false,
             service: FileService::default(),
             tail: limits.tail,
         }
@@ -87,6 +91,7 @@ impl SmtpParser {
     /// What follows an accepted STARTTLS. The mails at hand are looked at first.
     fn handed_over(&mut self, input: &Input<'_>) -> Option<Status> {
         let first = input.bytes.first()?;
+        self.skipped_tls |= input.direction == ToServer && !starts_tls(input.bytes);
         let unread = input.bytes.len();
         if input.direction == ToServer && first.is_ascii_alphabetic() {
             if self.mails.is_full() {
@@ -312,6 +317,10 @@ impl Parser for SmtpParser {
         }
     }
 
+    fn skipped_tls(&mut self) -> bool {
+        std::mem::take(&mut self.skipped_tls)
+    }
+
     fn parse(&mut self, input: &Input<'_>) -> Status {
         if self.secured
             && let Some(status) = self.handed_over(input)
@@ -403,5 +412,6 @@ impl Parser for SmtpParser {
         self.welcomed = false;
         self.lost = [false; 2];
         self.secured = false;
+        self.skipped_tls = false;
     }
 }

@@ -1,9 +1,7 @@
 //! A mail.
 
 use crate::app_layer::session::Events;
-use crate::app_layer::{
-    AppEvent, BufferBytes, BufferId, Fields, File, FilePart, Progress, Transaction,
-};
+use crate::app_layer::{AppEvent, BufferBytes, BufferId, Fields, File, Progress, Transaction};
 use crate::event::FlowDirection;
 
 use super::mime::Email;
@@ -54,27 +52,6 @@ impl Mail {
     pub(super) fn raise(&mut self, event: Event) {
         self.events.raise(event as u8);
     }
-
-    /// A file: those come first; what is shown of other parts is none.
-    fn shown(&self, index: usize, part: FilePart) -> Option<BufferBytes<'_>> {
-        let files = (0..).map_while(|index| self.email.files.get(index));
-        if let Some(file) = self.email.files.get(index) {
-            return file.buffer(part).or_else(|| Some(nothing(file)));
-        }
-        if part != FilePart::Data {
-            return None;
-        }
-        let file = self.email.bodies.get(index.checked_sub(files.count())?)?;
-        file.buffer(part).or_else(|| Some(nothing(file)))
-    }
-}
-
-/// A file of which nothing has come yet, or which lacks a property: those behind it count all the same.
-fn nothing(file: &File) -> BufferBytes<'_> {
-    BufferBytes {
-        complete: file.state() != crate::app_layer::FileState::Open,
-        ..BufferBytes::whole(&[])
-    }
 }
 
 impl Transaction for Mail {
@@ -98,7 +75,7 @@ impl Transaction for Mail {
     fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>> {
         let (_, part) = ROWS.get(id.index())?;
         let bytes = match *part {
-            Part::File(part) => return self.shown(index, part),
+            Part::File(part) => return Some(self.email.shown(part, index)?.0),
             Part::Recipient => self.recipients.get(index)?,
             Part::Received => self.email.received.get(index)?,
             Part::Url => self.email.urls.get(index)?,
@@ -106,14 +83,22 @@ impl Transaction for Mail {
             Part::Helo if self.helo.is_empty() => return None,
             Part::Helo => &self.helo[..],
             Part::Sender => self.sender.as_deref()?,
+            Part::BodyMd5 => self.email.body_md5.as_ref()?,
             Part::Field(field) => self.email.field(field)?,
         };
         Some(BufferBytes::whole(bytes))
     }
 
     fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
-        let file = self.email.files.get(index)?;
+        let file = self.email.file(index)?;
         (direction == FlowDirection::ToServer).then_some(file)
+    }
+
+    fn file_behind(&self, id: BufferId, index: usize) -> Option<usize> {
+        match ROWS.get(id.index())?.1 {
+            Part::File(part) => self.email.shown(part, index)?.1,
+            _ => None,
+        }
     }
 
     fn events(&self) -> &[AppEvent] {

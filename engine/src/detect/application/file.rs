@@ -340,7 +340,12 @@ impl Application {
             });
             for id in ids {
                 let buffers = (0..).map_while(|index| transaction.buffer(*id, index));
-                let found = bits(buffers.map(|bytes| condition.matches(&bytes, work)));
+                let matching = buffers.enumerate().map(|(index, bytes)| {
+                    let behind = transaction.file_behind(*id, index);
+                    let file = behind.filter(|file| *file < MAX_FILES);
+                    file.filter(|_| condition.matches(&bytes, work))
+                });
+                let found = matching.flatten().fold(0, |all, file| all | 1 << file);
                 all &= found;
                 any |= found;
             }

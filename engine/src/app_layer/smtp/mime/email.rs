@@ -1,6 +1,6 @@
 //! What is kept of a mail.
 
-use crate::app_layer::{Fields, Files};
+use crate::app_layer::{BufferBytes, Fields, File, FilePart, FileService, Files, MAX_FILES};
 
 /// Fields of its head that are kept, the first of each name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,12 @@ pub(in crate::app_layer::smtp) struct Email {
     pub(super) fields: [Option<Vec<u8>>; NAMES.len()],
     pub(in crate::app_layer::smtp) received: Vec<Vec<u8>>,
     pub(in crate::app_layer::smtp) urls: Vec<Vec<u8>>,
-    pub(in crate::app_layer::smtp) files: Files,
-    /// Parts that are no files.
-    pub(in crate::app_layer::smtp) bodies: Files,
+    /// Its parts, in order.
+    pub(super) parts: Files,
+    /// Those that are no files: bits by index.
+    bodies: u64,
+    /// The MD5 of all that follows its head, in hexadecimal.
+    pub(in crate::app_layer::smtp) body_md5: Option<[u8; 32]>,
     /// Its head is there.
     pub(in crate::app_layer::smtp) headed: bool,
     /// Its end is there.
@@ -46,16 +49,59 @@ impl Email {
     }
 
     pub(in crate::app_layer::smtp) fn inspected(&mut self, tail: usize) {
-        self.files.inspected(tail);
-        self.bodies.inspected(tail);
+        self.parts.inspected(tail);
+    }
+
+    /// A part begins.
+    pub(super) fn open(&mut self, is_file: bool, name: &[u8], service: &FileService) {
+        let index = self.parts.len();
+        if index < MAX_FILES && !is_file {
+            self.bodies |= 1 << index;
+        }
+        self.parts.open(name, service);
+    }
+
+    /// The parts of which something has come, each with its place among the files; `None`: it is none.
+    fn begun(&self) -> impl Iterator<Item = (&File, Option<usize>)> {
+        let parts = (0..).map_while(|index| Some((index, self.parts.get(index)?)));
+        let mut files = 0;
+        parts
+            .filter(|(_, part)| part.has_begun())
+            .map(move |(index, part)| {
+                let is_file = self.bodies >> index & 1 == 0;
+                let place = is_file.then_some(files);
+                files += usize::from(is_file);
+                (part, place)
+            })
+    }
+
+    /// What the `index`th of the parts that have a property shows, and its place among the files. All have
+    /// content; only files have a name or a kind.
+    pub(in crate::app_layer::smtp) fn shown(
+        &self,
+        property: FilePart,
+        index: usize,
+    ) -> Option<(BufferBytes<'_>, Option<usize>)> {
+        let shown = self.begun().filter_map(|(part, place)| {
+            let counts = property == FilePart::Data || place.is_some();
+            Some((part.buffer(property).filter(|_| counts)?, place))
+        });
+        shown.into_iter().nth(index)
+    }
+
+    /// One of the files.
+    pub(in crate::app_layer::smtp) fn file(&self, index: usize) -> Option<&File> {
+        let mut files = self.begun().filter(|(_, place)| place.is_some());
+        files.nth(index).map(|(file, _)| file)
     }
 
     pub(in crate::app_layer::smtp) fn clear(&mut self) {
         self.fields = Default::default();
         self.received = Vec::new();
         self.urls = Vec::new();
-        self.files.clear();
-        self.bodies.clear();
+        self.body_md5 = None;
+        self.parts.clear();
+        self.bodies = 0;
         self.headed = false;
         self.complete = false;
     }
@@ -81,6 +127,9 @@ impl Email {
                 fields.text(name, value);
             }
         }
+        if let Some(digest) = &self.body_md5 {
+            fields.text("body_md5", digest);
+        }
         for (name, field) in [("to", Field::To), ("cc", Field::Cc)] {
             let Some(value) = self.field(field) else {
                 continue;
@@ -93,8 +142,8 @@ impl Email {
                 addresses.get(index).copied()
             });
         }
-        let names = (0..).map_while(|index| self.files.get(index));
-        let names: Vec<&[u8]> = names.map(crate::app_layer::File::name).collect();
+        let names = (0..).map_while(|index| self.file(index));
+        let names: Vec<&[u8]> = names.map(File::name).collect();
         list(fields, "attachment", names.len(), &|index| {
             names.get(index).copied()
         });

@@ -16,9 +16,10 @@ mod email;
 mod head;
 mod url;
 
+use crate::app_layer::digest::Running;
 use crate::app_layer::lines::Lines;
 use crate::app_layer::session::Events;
-use crate::app_layer::{FileService, Files};
+use crate::app_layer::{File, FileService};
 
 use super::Event;
 use decode::Decoder;
@@ -55,12 +56,8 @@ impl Target<'_> {
     }
 
     /// Where the content of the part at hand goes.
-    fn files(&mut self, kind: Kind) -> Option<&mut Files> {
-        match kind {
-            Kind::File => Some(&mut self.email.files),
-            Kind::Body => Some(&mut self.email.bodies),
-            Kind::Container => None,
-        }
+    fn file(&mut self, kind: Kind) -> Option<&mut File> {
+        self.email.parts.last().filter(|_| kind != Kind::Container)
     }
 }
 
@@ -91,6 +88,10 @@ pub(super) struct Message {
     decoder: Decoder,
     decoded: Vec<u8>,
     scanner: Scanner,
+    /// Of what follows the mail's own head.
+    digest: Running,
+    /// Bytes of it were missing.
+    holed: bool,
     service: FileService,
 }
 
@@ -125,6 +126,8 @@ impl Message {
         self.decoded.clear();
         self.decoded.shrink_to(LINE);
         self.scanner.clear();
+        self.holed = false;
+        let _ = self.digest.take();
         self.begin_content();
     }
 
@@ -141,21 +144,27 @@ impl Message {
     pub(super) fn push(&mut self, bytes: &[u8], target: &mut Target<'_>) {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            at += if self.in_head {
+            let of_body = !self.own_head;
+            let taken = if self.in_head {
                 self.push_head(rest, target)
             } else {
                 self.push_content(rest, target)
             };
+            if of_body {
+                self.digest.update(rest.get(..taken).unwrap_or_default());
+            }
+            at += taken;
         }
     }
 
     /// Bytes are missing: where in it what follows is cannot be told; it is taken for more of the same.
     pub(super) fn skip(&mut self, missing: u64, target: &mut Target<'_>) {
+        self.holed = true;
         self.lines.clear();
         self.held.clear();
         self.at_start = false;
         self.end = LineEnd::None;
-        if let Some(file) = target.files(self.kind).and_then(Files::last)
+        if let Some(file) = target.file(self.kind)
             && !self.in_head
         {
             file.skip(missing);
@@ -186,8 +195,11 @@ impl Message {
         if !self.boundaries.is_empty() {
             target.raise(Event::MalformedMessage);
         }
-        target.email.files.finish(whole);
-        target.email.bodies.finish(whole);
+        let digest = self.digest.take();
+        if whole && !self.holed && target.email.headed {
+            target.email.body_md5 = Some(digest);
+        }
+        target.email.parts.finish(whole);
         self.clear();
     }
 
@@ -239,9 +251,8 @@ impl Message {
         self.text = self.head.is_text();
         self.decoder.start(self.head.encoding());
         let name = self.head.file_name(target);
-        if let Some(files) = target.files(self.kind) {
-            files.open(&name, &self.service);
-        }
+        let is_file = self.kind == Kind::File;
+        target.email.open(is_file, &name, &self.service);
         self.head.clear();
     }
 
@@ -346,7 +357,7 @@ impl Message {
             return;
         }
         self.begun = true;
-        if let Some(file) = target.files(self.kind).and_then(Files::last) {
+        if let Some(file) = target.file(self.kind) {
             file.push(&self.decoded);
         }
         if self.text {
@@ -394,7 +405,7 @@ impl Message {
             self.decoder.finish(&mut decoded);
             self.decoded = decoded;
             self.show(target);
-            if let Some(file) = target.files(self.kind).and_then(Files::last) {
+            if let Some(file) = target.file(self.kind) {
                 file.finish(whole);
             }
         }
