@@ -5,7 +5,7 @@
 
 mod file;
 
-use weir_engine::app_layer::{Fields, Transaction};
+use weir_engine::app_layer::{Fields, Transaction, record_name};
 use weir_engine::event::{
     Alert, Anomaly, Disposition, Drop, Ends, FlowEnd, FlowSummary, TaggedPacket, TransactionRecord,
 };
@@ -242,7 +242,8 @@ impl EveFormatter {
         pods: &dyn Pods,
         into: &mut Vec<u8>,
     ) -> bool {
-        let wanted = self.protocols.contains(&record.app_proto) || (record.keep && self.on);
+        let name = record_name(record.app_proto);
+        let wanted = self.protocols.contains(&name) || (record.keep && self.on);
         if !wanted {
             return false;
         }
@@ -373,7 +374,7 @@ fn add_beside(transaction: &dyn Transaction, into: &mut Vec<u8>) {
 
 /// What records call a protocol.
 fn object_name(protocol: &str) -> &str {
-    match protocol {
+    match record_name(protocol) {
         "ftp-data" => "ftp_data",
         name => name,
     }

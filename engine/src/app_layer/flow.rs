@@ -4,8 +4,8 @@ use crate::event::FlowDirection;
 
 use super::recognise::Recogniser;
 use super::{
-    Feed, FlowEvent, Input, Parser, ParserPool, ProtocolId, Recognition, Status, Surroundings,
-    Transaction, Window,
+    Feed, FlowEvent, HandOver, Input, Parser, ParserPool, ProtocolId, Recognition, Status,
+    Surroundings, Transaction, Window,
 };
 
 /// Protocols that one packet may make the flow change to (upgrades within upgrades).
@@ -28,6 +28,8 @@ pub struct AppFlow {
     original: Option<ProtocolId>,
     /// The parser gave up, and nobody asked yet.
     failed: bool,
+    /// What the protocol before handed over to the one to be recognised.
+    handed: Option<Box<HandOver>>,
 }
 
 /// Bytes that a parser left.
@@ -172,7 +174,11 @@ impl AppFlow {
 
     /// Begins to read a protocol: what the other direction brought before, then this one's bytes.
     fn begin(&mut self, protocol: ProtocolId, feed: &Feed<'_>, pool: &mut ParserPool) -> Unread {
-        self.state = State::Parsing(protocol, pool.open(protocol));
+        let mut parser = pool.open(protocol);
+        if let Some(handed) = self.handed.take() {
+            parser.take_over(&handed);
+        }
+        self.state = State::Parsing(protocol, parser);
         let other = feed
             .other
             .from(self.base[1 - feed.direction.index()])
@@ -261,8 +267,9 @@ impl AppFlow {
                 Unread::Nothing
             }
             Status::Upgraded { unread } => {
-                if let State::Parsing(protocol, parser) = std::mem::take(&mut self.state) {
+                if let State::Parsing(protocol, mut parser) = std::mem::take(&mut self.state) {
                     self.original.get_or_insert(protocol);
+                    self.handed = parser.hand_over();
                     pool.close(protocol, parser);
                 }
                 Unread::Upgraded(unread)
@@ -283,20 +290,28 @@ impl AppFlow {
             return;
         };
         parser.inspected(direction);
+        let protocol = parser.refined().unwrap_or(*protocol);
         let complete = |transaction: &dyn Transaction| {
             let mut sides = FlowDirection::BOTH.into_iter();
             let over = |side| transaction.progress(side) >= protocol.protocol().complete(side);
             sides.all(over) && !transaction.lingers()
         };
-        while let Some(transaction) = parser.transaction(0).filter(|first| complete(*first)) {
-            done(*protocol, transaction);
-            parser.retire();
-            self.full = false;
+        let mut index = 0;
+        while let Some(transaction) = parser.transaction(index) {
+            if complete(transaction) {
+                done(protocol, transaction);
+                parser.retire_at(index);
+                self.full = false;
+            } else if parser.interleaves() {
+                index += 1;
+            } else {
+                break;
+            }
         }
         if std::mem::take(&mut self.full)
             && let Some(oldest) = parser.transaction(0)
         {
-            done(*protocol, oldest);
+            done(protocol, oldest);
             parser.retire();
         }
     }
@@ -310,9 +325,10 @@ impl AppFlow {
         if let State::Parsing(protocol, parser) | State::Opaque(protocol, parser) =
             std::mem::take(&mut self.state)
         {
+            let known = parser.refined().unwrap_or(protocol);
             for index in 0..parser.len() {
                 if let Some(transaction) = parser.transaction(index) {
-                    left(protocol, transaction);
+                    left(known, transaction);
                 }
             }
             pool.close(protocol, parser);
@@ -339,8 +355,8 @@ impl<'a> AppView<'a> {
         match &self.flow.state {
             State::Probing if self.flow.recogniser.is_skipped() => Recognition::Failed,
             State::Probing => Recognition::Pending,
-            State::Parsing(protocol, _) | State::Opaque(protocol, _) => {
-                Recognition::Known(*protocol)
+            State::Parsing(protocol, parser) | State::Opaque(protocol, parser) => {
+                Recognition::Known(parser.refined().unwrap_or(*protocol))
             }
             State::Failed => Recognition::Failed,
         }
@@ -352,6 +368,10 @@ impl<'a> AppView<'a> {
     pub fn recognised_by(&self, direction: FlowDirection) -> Recognition {
         let recogniser = &self.flow.recogniser;
         match (recogniser.of(direction), self.recognition()) {
+            // What it has turned out to be says more.
+            (Recognition::Known(own), Recognition::Known(of_flow)) if of_flow.is(own) => {
+                Recognition::Known(of_flow)
+            }
             (own @ Recognition::Known(_), _) => own,
             (_, Recognition::Known(_)) if !recogniser.has_spoken(direction) => Recognition::Pending,
             (_, of_flow) => of_flow,

@@ -60,12 +60,13 @@ pub(in crate::app_layer) use file::{FilePart, Files};
 pub use flow::{AppFlow, AppView};
 pub use limits::Limits;
 pub use protocol::{
-    AppEvent, BufferBytes, BufferShape, BufferSpec, Input, NumberSpec, Parser, Probe, Progress,
-    Protocol, Start, StateSpec, Status, Surroundings, Transaction, Transports,
+    AppEvent, BufferBytes, BufferShape, BufferSpec, HandOver, Input, NumberSpec, Parser, Probe,
+    Progress, Protocol, Start, StateSpec, Status, Surroundings, Transaction, Transports,
 };
 pub use recognise::{FlowEvent, Recognition};
 pub use record::Fields;
 pub use registry::{
-    BufferId, PROTOCOLS, ProtocolId, buffers, event, is_answer, number, protocol_named, state,
+    BufferId, PROTOCOLS, ProtocolId, buffers, event, is_answer, numbers, protocol_named,
+    protocols_named, record_name, state,
 };
 pub use transactions::Transactions;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{Agreed, BufferId, Fields, File, FileService, Limits, Peers, Purpose};
+use super::{Agreed, BufferId, Fields, File, FileService, Limits, Peers, ProtocolId, Purpose};
 
 /// An application protocol: one static value, listed in [`PROTOCOLS`](super::PROTOCOLS).
 pub trait Protocol: Debug + Sync {
@@ -15,6 +15,17 @@ pub trait Protocol: Debug + Sync {
     /// Further names that rules use for it (`http` is also `http1`).
     fn aliases(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Names of the protocols that it is a kind of: what rules say of those is said of it, too, and its
+    /// transactions have what theirs have.
+    fn kinds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Name of its records' type, and of the object in them.
+    fn record(&self) -> &'static str {
+        self.name()
     }
 
     /// What it runs over.
@@ -60,6 +71,12 @@ pub trait Protocol: Debug + Sync {
 
     /// The progress of a transaction whose `direction` is complete.
     fn complete(&self, direction: FlowDirection) -> Progress;
+
+    /// The progress that a transaction of it has as one of a protocol that it is a kind of.
+    fn progress_as(&self, kind: ProtocolId, progress: Progress) -> Progress {
+        let _ = kind;
+        progress
+    }
 
     /// A parser for one flow.
     fn open(&self, limits: &Limits) -> Box<dyn Parser>;
@@ -247,6 +264,19 @@ pub struct Surroundings<'a> {
     pub files: &'a FileService,
 }
 
+/// A request that the next protocol of a flow answers. No longer than [`Limits::head`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HandOver {
+    /// Its method.
+    pub method: Vec<u8>,
+    /// Its target, as sent.
+    pub target: Vec<u8>,
+    /// The host that it names, as sent.
+    pub host: Vec<u8>,
+    /// What it says for the next protocol (`HTTP2-Settings`).
+    pub settings: Vec<u8>,
+}
+
 /// A protocol's state in one flow.
 pub trait Parser: Debug + Send {
     /// Tells of the flow, before each [`Self::parse`]; for parsers of protocols that carry files.
@@ -296,6 +326,33 @@ pub trait Parser: Debug + Send {
     /// for another.
     fn retire(&mut self);
 
+    /// Whether transactions come to their ends in any order.
+    fn interleaves(&self) -> bool {
+        false
+    }
+
+    /// Drops a transaction as [`Self::retire`] does; one behind the oldest only where they interleave.
+    fn retire_at(&mut self, index: usize) {
+        if index == 0 {
+            self.retire();
+        }
+    }
+
+    /// What the flow has turned out to be, more exactly than it was recognised.
+    fn refined(&self) -> Option<ProtocolId> {
+        None
+    }
+
+    /// Behind [`Status::Upgraded`]: the request that asked for it, where the next protocol answers it.
+    fn hand_over(&mut self) -> Option<Box<HandOver>> {
+        None
+    }
+
+    /// Takes what the protocol before handed over, before any bytes.
+    fn take_over(&mut self, handed: &HandOver) {
+        let _ = handed;
+    }
+
     /// Forgets the flow, keeping memory for the next one.
     fn reset(&mut self);
 }
@@ -316,6 +373,13 @@ pub trait Transaction: Debug {
     fn number(&self, keyword: &str, index: usize) -> Option<u64> {
         let _ = (keyword, index);
         None
+    }
+
+    /// The `index`th number of those that messages of `direction` have; where a protocol does not tell them
+    /// apart, of all.
+    fn number_of(&self, direction: FlowDirection, keyword: &str, index: usize) -> Option<u64> {
+        let _ = direction;
+        self.number(keyword, index)
     }
 
     /// The `index`th file that `direction` carries, of which something has come; `None` where it carries
@@ -340,6 +404,12 @@ pub trait Transaction: Debug {
 
     /// Anomalies so far.
     fn events(&self) -> &[AppEvent];
+
+    /// Whether it has an anomaly of a protocol: its own, or one that it is a kind of.
+    fn has_event(&self, protocol: ProtocolId, event: AppEvent) -> bool {
+        let _ = protocol;
+        self.events().contains(&event)
+    }
 
     /// Tells the transaction's record.
     fn describe(&self, fields: &mut dyn Fields);

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use crate::event::FlowDirection;
 
 use super::{
-    AppEvent, BufferSpec, NumberSpec, Protocol, Start, StateSpec, dns, ftp, ftp_data, http, http2,
-    smtp, ssh, tls,
+    AppEvent, BufferSpec, NumberSpec, Progress, Protocol, Start, StateSpec, dns, ftp, ftp_data,
+    http, http2, smtp, ssh, tls,
 };
 
 /// Every application protocol. The order is the order in which they are asked to recognise a flow.
@@ -14,6 +14,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &tls::TLS,
     &ssh::SSH,
     &http2::HTTP2,
+    &http2::DOH2,
     &http::HTTP,
     &ftp::FTP,
     &smtp::SMTP,
@@ -36,10 +37,56 @@ impl ProtocolId {
         PROTOCOLS[usize::from(self.0)]
     }
 
+    /// Whether it is `other` or a kind of it.
+    #[must_use]
+    pub fn is(self, other: Self) -> bool {
+        self == other
+            || KINDS
+                .get(usize::from(self.0))
+                .is_some_and(|kinds| kinds.contains(&other))
+    }
+
+    /// The protocols that it is a kind of.
+    #[must_use]
+    pub fn kinds(self) -> &'static [Self] {
+        KINDS.get(usize::from(self.0)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The progress that a transaction of it has as one of `kind`.
+    #[must_use]
+    pub fn progress_as(self, kind: Self, progress: Progress) -> Progress {
+        if self == kind {
+            progress
+        } else {
+            self.protocol().progress_as(kind, progress)
+        }
+    }
+
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).take(PROTOCOLS.len()).map(Self)
     }
+}
+
+/// What each protocol is a kind of.
+static KINDS: LazyLock<Vec<Vec<ProtocolId>>> = LazyLock::new(|| {
+    let kinds = |protocol: &&dyn Protocol| {
+        let names = protocol.kinds().iter();
+        names.filter_map(|name| protocol_named(name)).collect()
+    };
+    PROTOCOLS.iter().map(kinds).collect()
+});
+
+/// The protocols that rules mean by a name: `http` is said of either version, `http1` and `http2` of one.
+pub fn protocols_named(name: &str) -> impl Iterator<Item = ProtocolId> + use<> {
+    let second = (name == "http").then(|| protocol_named("http2")).flatten();
+    protocol_named(name).into_iter().chain(second)
+}
+
+/// The type that records of a protocol have.
+#[must_use]
+pub fn record_name(protocol: &str) -> &str {
+    protocol_named(protocol).map_or(protocol, |id| id.protocol().record())
 }
 
 /// The protocol of that name or alias.
@@ -111,10 +158,9 @@ pub fn buffers(
         .filter(move |id| direction.is_none_or(|direction| id.spec().direction == direction))
 }
 
-/// The number that goes by a keyword, and whose it is.
-#[must_use]
-pub fn number(keyword: &str) -> Option<(ProtocolId, &'static NumberSpec)> {
-    ProtocolId::all().find_map(|id| {
+/// The numbers that go by a keyword, and whose they are.
+pub fn numbers(keyword: &str) -> impl Iterator<Item = (ProtocolId, &'static NumberSpec)> + use<'_> {
+    ProtocolId::all().filter_map(move |id| {
         let numbers = id.protocol().numbers();
         let spec = numbers.iter().find(|spec| spec.keyword == keyword)?;
         Some((id, spec))
@@ -144,7 +190,7 @@ pub fn state(protocol: ProtocolId, name: &str) -> Option<StateSpec> {
     declared.copied().or_else(generic)
 }
 
-/// The event that `app-layer-event` calls `<protocol>.<event>`.
+/// The event that `app-layer-event` calls `<protocol>.<event>`, and whose it is.
 #[must_use]
 pub fn event(name: &str) -> Option<(ProtocolId, AppEvent)> {
     let (protocol, event) = name.split_once('.')?;

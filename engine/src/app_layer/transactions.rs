@@ -42,11 +42,22 @@ impl<T: Default> Transactions<T> {
 
     /// Drops the oldest.
     pub fn retire(&mut self) {
-        if let Some(oldest) = self.live.pop_front()
+        self.remove(0);
+    }
+
+    /// Drops one of them.
+    pub fn remove(&mut self, index: usize) {
+        if let Some(gone) = self.live.remove(index)
             && self.spare.len() < SPARE
         {
-            self.spare.push(oldest);
+            self.spare.push(gone);
         }
+    }
+
+    /// Where the one of a number is, as `number` tells it.
+    #[must_use]
+    pub fn position(&self, wanted: u64, number: impl Fn(&T) -> u64) -> Option<usize> {
+        self.live.binary_search_by_key(&wanted, number).ok()
     }
 
     /// Drops all and starts numbering anew. `shrink` gets each one that is kept, to give up memory that few
@@ -99,7 +110,7 @@ impl<T: Default> Transactions<T> {
     }
 
     /// All, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.live.iter()
     }
 }

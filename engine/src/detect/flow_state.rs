@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::application::Memories;
 use super::state::{Name, Tagged, ThresholdState};
 use super::{RuleSet, Signature, SignatureId};
+use crate::app_layer::ProtocolId;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
@@ -29,6 +30,8 @@ pub struct FlowState {
     pub(super) pending: [Pending; 2],
     /// Signatures on the protocol alone that ask about no more than these directions were looked at.
     pub(super) protocol_seen: [bool; 2],
+    /// The protocol that they were last told of.
+    pub(super) protocol_known: Option<ProtocolId>,
     /// The connection was established before the packet at hand.
     pub(super) was_established: bool,
     /// What is left of its tags.
@@ -94,6 +97,7 @@ impl FlowState {
         self.pending.iter_mut().for_each(Pending::clear);
         self.transactions.clear();
         self.protocol_seen = [false; 2];
+        self.protocol_known = None;
         self.was_established = false;
         self.tagged = Tagged::default();
         self.bits.clear();

@@ -14,6 +14,8 @@ use crate::app_layer::{
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 use message::Header;
+pub(in crate::app_layer) use parser::DnsTransaction;
+
 use parser::DnsParser;
 
 /// DNS.
@@ -229,6 +231,11 @@ impl Protocol for Dns {
     fn open(&self, limits: &Limits) -> Box<dyn Parser> {
         Box::new(DnsParser::new(self.0, limits))
     }
+}
+
+/// Whether bytes read as a message: used where nothing else says that they are one.
+pub(in crate::app_layer) fn is_plausible(message: &[u8]) -> bool {
+    Header::plausible(message)
 }
 
 /// DNS over TCP: a length, then a message whose first question must be there to tell.

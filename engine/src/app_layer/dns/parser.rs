@@ -30,7 +30,7 @@ pub(super) struct DnsParser {
 
 /// One message.
 #[derive(Debug)]
-pub(super) struct DnsTransaction {
+pub(in crate::app_layer) struct DnsTransaction {
     id: u64,
     pub(super) direction: FlowDirection,
     pub(super) message: Message,
@@ -160,6 +160,15 @@ impl Parser for DnsParser {
 }
 
 impl DnsTransaction {
+    /// Reads a message that another protocol carries.
+    pub(in crate::app_layer) fn read_carried(
+        &mut self,
+        (id, direction): (u64, FlowDirection),
+        bytes: &[u8],
+    ) {
+        self.read(Flavour::Unicast, (id, direction), bytes);
+    }
+
     fn read(&mut self, flavour: Flavour, (id, direction): (u64, FlowDirection), bytes: &[u8]) {
         self.id = id;
         self.direction = direction;

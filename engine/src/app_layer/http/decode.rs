@@ -34,7 +34,7 @@ type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 
 /// The codings of one body.
 #[derive(Debug)]
-pub(super) struct Decoding {
+pub(in crate::app_layer) struct Decoding {
     /// In the order in which they were applied; the last is undone first.
     layers: Vec<Layer>,
     used: usize,
@@ -76,7 +76,7 @@ struct Layer {
 }
 
 impl Decoding {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(in crate::app_layer) fn new(limits: &Limits) -> Self {
         Self {
             layers: Vec::new(),
             used: 0,
@@ -90,7 +90,7 @@ impl Decoding {
     }
 
     /// Starts a body whose `Content-Encoding` is `named`.
-    pub(super) fn start(&mut self, named: Option<&[u8]>, events: &mut Events) {
+    pub(in crate::app_layer) fn start(&mut self, named: Option<&[u8]>, events: &mut Events) {
         self.used = 0;
         self.taken = 0;
         self.given = 0;
@@ -115,14 +115,14 @@ impl Decoding {
     }
 
     /// The body turned out to be a bomb, since this was asked last.
-    pub(super) fn take_bomb(&mut self) -> bool {
+    pub(in crate::app_layer) fn take_bomb(&mut self) -> bool {
         let fresh = self.bomb && !self.counted;
         self.counted |= self.bomb;
         fresh
     }
 
     /// Forgets the body at hand.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::app_layer) fn clear(&mut self) {
         self.layers.iter_mut().take(self.used).for_each(Layer::end);
         self.used = 0;
     }
@@ -138,7 +138,12 @@ impl Decoding {
     }
 
     /// Decodes what one input brought of the body.
-    pub(super) fn decode(&mut self, bytes: &[u8], events: &mut Events, put: &mut dyn FnMut(&[u8])) {
+    pub(in crate::app_layer) fn decode(
+        &mut self,
+        bytes: &[u8],
+        events: &mut Events,
+        put: &mut dyn FnMut(&[u8]),
+    ) {
         let layers = self.layers.get_mut(..self.used).unwrap_or_default();
         if layers.is_empty() {
             put(bytes);
@@ -169,7 +174,7 @@ impl Decoding {
     }
 
     /// The body is over: shows what was held in vain.
-    pub(super) fn finish(&mut self, put: &mut dyn FnMut(&[u8])) {
+    pub(in crate::app_layer) fn finish(&mut self, put: &mut dyn FnMut(&[u8])) {
         for layer in self.layers.iter_mut().take(self.used) {
             if !layer.decoded && layer.coding != Coding::Plain && !layer.held.is_empty() {
                 put(&layer.held);

@@ -8,10 +8,10 @@ macro_rules! events {
         /// An anomaly; an index into [`EVENTS`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        pub(super) enum Event { $($variant,)* }
+        pub(in crate::app_layer) enum Event { $($variant,)* }
 
         /// Names of [`Event`], in order.
-        pub(super) const EVENTS: &[&str] = &[$($name,)*];
+        pub(in crate::app_layer) const EVENTS: &[&str] = &[$($name,)*];
     };
 }
 
@@ -77,7 +77,7 @@ events! {
 
 /// The anomalies of one transaction, each once.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(in crate::app_layer) struct Events {
     all: Vec<AppEvent>,
     /// Times that any was raised since it was asked last.
     raised: u32,
@@ -85,13 +85,13 @@ pub(super) struct Events {
 
 impl Events {
     /// Notes an anomaly.
-    pub(super) fn raise(&mut self, event: Event) {
+    pub(in crate::app_layer) fn raise(&mut self, event: Event) {
         self.add(AppEvent(event as u8));
         self.raised = self.raised.saturating_add(1);
     }
 
     /// Notes those of another.
-    pub(super) fn raise_all(&mut self, others: &Self) {
+    pub(in crate::app_layer) fn raise_all(&mut self, others: &Self) {
         for event in &others.all {
             self.add(*event);
         }
@@ -105,15 +105,15 @@ impl Events {
     }
 
     /// Times that any was raised since this was asked last.
-    pub(super) fn take_raised(&mut self) -> u32 {
+    pub(in crate::app_layer) fn take_raised(&mut self) -> u32 {
         std::mem::take(&mut self.raised)
     }
 
-    pub(super) fn all(&self) -> &[AppEvent] {
+    pub(in crate::app_layer) fn all(&self) -> &[AppEvent] {
         &self.all
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::app_layer) fn clear(&mut self) {
         self.all.clear();
         self.raised = 0;
     }

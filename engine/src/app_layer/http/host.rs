@@ -7,7 +7,7 @@ const LONGEST: usize = 255;
 const LONGEST_LABEL: usize = 63;
 
 /// Whether `host` can be a host's name or address. Underscores are let through: they are in use.
-pub(super) fn is_valid(host: &[u8]) -> bool {
+pub(in crate::app_layer) fn is_valid(host: &[u8]) -> bool {
     if host.is_empty() || host.len() > LONGEST {
         return false;
     }
@@ -28,7 +28,7 @@ pub(super) fn is_valid(host: &[u8]) -> bool {
 }
 
 /// A port; `None` where it is none.
-pub(super) fn port(bytes: &[u8]) -> Option<u16> {
+pub(in crate::app_layer) fn port(bytes: &[u8]) -> Option<u16> {
     let text = std::str::from_utf8(bytes.trim_ascii()).ok()?;
     text.parse().ok().filter(|port| *port != 0)
 }

@@ -29,24 +29,24 @@
 mod body;
 mod buffers;
 mod chunked;
-mod decode;
-mod event;
+pub(super) mod decode;
+pub(super) mod event;
 mod fields;
 mod head;
-mod host;
+pub(super) mod host;
 mod line;
-mod multipart;
+pub(super) mod multipart;
 mod parser;
 mod pending;
 mod record;
 mod request;
-mod response;
+pub(super) mod response;
 mod shared;
 mod side;
-mod text;
+pub(super) mod text;
 mod transaction;
 mod upgrade;
-mod uri;
+pub(super) mod uri;
 
 use crate::app_layer::{
     BufferSpec, Limits, NumberSpec, Parser, Probe, Progress, Protocol, Start, StateSpec, Transports,

@@ -17,7 +17,7 @@ const LINE: usize = 4096;
 
 /// A form being cut.
 #[derive(Debug, Default)]
-pub(super) struct Multipart {
+pub(in crate::app_layer) struct Multipart {
     /// `--` and the boundary; empty where the body is no form.
     delimiter: Vec<u8>,
     place: Place,
@@ -47,7 +47,11 @@ enum Place {
 
 impl Multipart {
     /// Starts a body of this `Content-Type`.
-    pub(super) fn start(&mut self, content_type: Option<&[u8]>, service: &FileService) {
+    pub(in crate::app_layer) fn start(
+        &mut self,
+        content_type: Option<&[u8]>,
+        service: &FileService,
+    ) {
         self.service.clone_from(service);
         self.delimiter.clear();
         self.held.clear();
@@ -68,19 +72,19 @@ impl Multipart {
     }
 
     /// Forgets the body at hand.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::app_layer) fn clear(&mut self) {
         self.delimiter.clear();
         self.held.clear();
     }
 
     /// The body is a form.
-    pub(super) fn is_form(&self) -> bool {
+    pub(in crate::app_layer) fn is_form(&self) -> bool {
         !self.delimiter.is_empty()
     }
 
     /// Bytes of the body are missing: what was held goes nowhere, and the file at hand has a hole. Where in
     /// the form what follows is cannot be told; it is taken for more of the same.
-    pub(super) fn skip(&mut self, missing: u64, files: &mut Files) {
+    pub(in crate::app_layer) fn skip(&mut self, missing: u64, files: &mut Files) {
         self.held.clear();
         self.at_line = false;
         if let Some(file) = files
@@ -92,7 +96,12 @@ impl Multipart {
     }
 
     /// Takes bytes of the body.
-    pub(super) fn take(&mut self, bytes: &[u8], files: &mut Files, events: &mut Events) {
+    pub(in crate::app_layer) fn take(
+        &mut self,
+        bytes: &[u8],
+        files: &mut Files,
+        events: &mut Events,
+    ) {
         if self.delimiter.is_empty() || self.place == Place::Epilogue {
             return;
         }
@@ -107,7 +116,12 @@ impl Multipart {
     }
 
     /// The body is over; `whole`: all of it has come.
-    pub(super) fn finish(&mut self, files: &mut Files, whole: bool, events: &mut Events) {
+    pub(in crate::app_layer) fn finish(
+        &mut self,
+        files: &mut Files,
+        whole: bool,
+        events: &mut Events,
+    ) {
         if self.delimiter.is_empty() {
             return;
         }

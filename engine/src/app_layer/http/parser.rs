@@ -1,6 +1,6 @@
 //! HTTP/1 in one flow: both directions and their transactions.
 
-use crate::app_layer::{Input, Limits, Parser, Status, Surroundings, Transaction};
+use crate::app_layer::{HandOver, Input, Limits, Parser, Status, Surroundings, Transaction};
 use crate::event::FlowDirection;
 
 use super::COMPLETE;
@@ -31,10 +31,12 @@ impl HttpParser {
     /// What follows is another protocol's. That it is not the one agreed on is told by a transaction of its
     /// own, which is inspected first.
     fn switched(&mut self, input: &Input<'_>) -> Status {
-        if input.bytes.is_empty() {
+        let upgrade = &mut self.response.upgrade;
+        // An end says of what has come that it is not what it may have become.
+        let ends = input.eof && upgrade.is_begun(input.direction);
+        if input.bytes.is_empty() && !ends {
             return Status::Continue;
         }
-        let upgrade = &mut self.response.upgrade;
         if upgrade.is_expected() && self.shared.transactions.is_full() {
             // There must be room to tell of it.
             return Status::Full {
@@ -109,6 +111,10 @@ impl Parser for HttpParser {
             FlowDirection::ToClient => self.response.gap(missing, &mut self.shared),
         }
         Status::Continue
+    }
+
+    fn hand_over(&mut self) -> Option<Box<HandOver>> {
+        self.response.upgrade.take_handed()
     }
 
     fn len(&self) -> usize {

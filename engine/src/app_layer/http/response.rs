@@ -1,6 +1,6 @@
 //! Responses, as they come.
 
-mod head;
+pub(in crate::app_layer) mod head;
 
 use super::body::{Body, Framing, Next};
 use super::decode::Decoding;
@@ -81,7 +81,7 @@ impl ResponseSide {
         self.current = None;
         self.open = false;
         self.switched = false;
-        self.upgrade.clear();
+        self.upgrade.agreed(None);
         self.declined = None;
     }
 
@@ -238,7 +238,10 @@ impl ResponseSide {
         let kind = self.kind;
         let transaction = self.transaction(shared)?;
         let HttpTransaction {
-            response, events, ..
+            request,
+            response,
+            events,
+            ..
         } = transaction;
         response.head.build(&response.line);
         if trailers {
@@ -258,6 +261,7 @@ impl ResponseSide {
         let success = (200..300).contains(&status);
         if status == 101 {
             self.upgrade.agreed(response.head.value(b"upgrade"));
+            self.upgrade.hand_over(request);
         }
         let framed = is_framed(response);
         let framing = framing(response, events);

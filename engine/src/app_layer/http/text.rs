@@ -6,14 +6,14 @@ pub(super) use crate::app_layer::parameters::split_while;
 
 /// A part of a buffer: its start and end. Keeps no borrow, so that it may live beside the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub(in crate::app_layer) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
     /// From `start` to `end`; empty where these do not fit.
-    pub(super) fn new(start: usize, end: usize) -> Self {
+    pub(in crate::app_layer) fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
             (Ok(start), Ok(end)) if start <= end => Self { start, end },
             _ => Self::default(),
@@ -21,7 +21,7 @@ impl Span {
     }
 
     /// Where `part`, a slice of `whole`, lies in it.
-    pub(super) fn of(part: &[u8], whole: &[u8]) -> Self {
+    pub(in crate::app_layer) fn of(part: &[u8], whole: &[u8]) -> Self {
         let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         if start > whole.len() {
             return Self::default();
@@ -30,33 +30,38 @@ impl Span {
     }
 
     /// Its bytes in `buffer`.
-    pub(super) fn of_buffer(self, buffer: &[u8]) -> &[u8] {
+    pub(in crate::app_layer) fn of_buffer(self, buffer: &[u8]) -> &[u8] {
         buffer
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 
-    pub(super) fn is_empty(self) -> bool {
+    /// Where it starts.
+    pub(in crate::app_layer) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(in crate::app_layer) fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    pub(super) fn len(self) -> usize {
+    pub(in crate::app_layer) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 }
 
 /// White space as C's `isspace` has it.
-pub(super) fn is_space(byte: u8) -> bool {
+pub(in crate::app_layer) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
 }
 
 /// A character of a token (RFC 9110 section 5.6.2).
-pub(super) fn is_token(byte: u8) -> bool {
+pub(in crate::app_layer) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Without white space at both ends.
-pub(super) fn trim(bytes: &[u8]) -> &[u8] {
+pub(in crate::app_layer) fn trim(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !is_space(*byte));
     let end = bytes.iter().rposition(|byte| !is_space(*byte));
     match (start, end) {
@@ -66,7 +71,7 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 /// Without the line end.
-pub(super) fn chomp(bytes: &[u8]) -> &[u8] {
+pub(in crate::app_layer) fn chomp(bytes: &[u8]) -> &[u8] {
     let end = bytes
         .iter()
         .rposition(|byte| !matches!(byte, b'\r' | b'\n'));
@@ -77,7 +82,7 @@ pub(super) fn chomp(bytes: &[u8]) -> &[u8] {
 
 /// Whether `bytes` contains `needle`, which is lower case, whatever the case. NULs in `bytes` do not count,
 /// as for browsers.
-pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+pub(in crate::app_layer) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     (0..bytes.len()).any(|start| {
         let mut rest = bytes[start..].iter().filter(|byte| **byte != 0);
         needle.iter().all(|wanted| {
@@ -88,7 +93,7 @@ pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Whether `bytes`, less NULs, is `word`, which is lower case, whatever the case.
-pub(super) fn is_word(bytes: &[u8], word: &[u8]) -> bool {
+pub(in crate::app_layer) fn is_word(bytes: &[u8], word: &[u8]) -> bool {
     bytes
         .iter()
         .filter(|byte| **byte != 0)
@@ -98,7 +103,7 @@ pub(super) fn is_word(bytes: &[u8], word: &[u8]) -> bool {
 
 /// The first decimal number in `bytes`, whatever stands around it; `None` where there is none or it does
 /// not fit.
-pub(super) fn first_number(bytes: &[u8]) -> Option<u64> {
+pub(in crate::app_layer) fn first_number(bytes: &[u8]) -> Option<u64> {
     let (_, rest) = split_while(bytes, |byte| !byte.is_ascii_digit());
     let (digits, _) = split_while(rest, |byte| byte.is_ascii_digit());
     if digits.is_empty() {
@@ -110,7 +115,7 @@ pub(super) fn first_number(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Value of a hexadecimal digit.
-pub(super) fn hex(byte: u8) -> Option<u8> {
+pub(in crate::app_layer) fn hex(byte: u8) -> Option<u8> {
     char::from(byte)
         .to_digit(16)
         .and_then(|digit| u8::try_from(digit).ok())

@@ -4,6 +4,8 @@
 //! unjudged.
 
 use super::text::contains;
+use super::transaction::Request;
+use crate::app_layer::HandOver;
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 /// What a client of HTTP/2 sends first (RFC 9113 section 3.4).
@@ -20,6 +22,8 @@ pub(super) struct Upgrade {
     expected: bool,
     /// What has come, to the server and to the client.
     come: [Vec<u8>; 2],
+    /// The request that HTTP/2 answers.
+    handed: Option<Box<HandOver>>,
 }
 
 /// Whether the first bytes are what was agreed on.
@@ -37,7 +41,31 @@ impl Upgrade {
     /// The server agreed on what the field `Upgrade` says.
     pub(super) fn agreed(&mut self, to: Option<&[u8]>) {
         self.clear();
+        self.handed = None;
         self.expected = to.is_some_and(|to| contains(to, b"h2c"));
+    }
+
+    /// HTTP/2 answers the request, if it was agreed on.
+    pub(super) fn hand_over(&mut self, request: &Request) {
+        let field = |name| request.head.value(name).unwrap_or_default().to_vec();
+        self.handed = self.expected.then(|| {
+            Box::new(HandOver {
+                method: request.method().to_vec(),
+                target: request.raw_uri().to_vec(),
+                host: request.raw_host().unwrap_or_default().to_vec(),
+                settings: field(b"http2-settings"),
+            })
+        });
+    }
+
+    /// Hands over the request.
+    pub(super) fn take_handed(&mut self) -> Option<Box<HandOver>> {
+        self.handed.take()
+    }
+
+    /// Something has come of a direction that cannot be judged yet.
+    pub(super) fn is_begun(&self, direction: FlowDirection) -> bool {
+        !self.come[direction.index()].is_empty()
     }
 
     /// What comes next is to be judged.
@@ -56,7 +84,7 @@ impl Upgrade {
         if !self.expected {
             return (Judgement::Fits, bytes.len());
         }
-        let come = &mut self.come[usize::from(direction == ToClient)];
+        let come = &mut self.come[direction.index()];
         come.extend_from_slice(bytes);
         let judgement = match direction {
             ToServer => preface(come),
@@ -66,6 +94,9 @@ impl Upgrade {
             Judgement::More if eof => Judgement::Differs,
             judgement => judgement,
         };
+        if judgement == Judgement::Differs {
+            self.handed = None;
+        }
         let length = come.len();
         if judgement != Judgement::More {
             self.clear();

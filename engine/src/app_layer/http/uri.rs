@@ -9,16 +9,16 @@ use super::text::{Span, hex, split_while};
 
 /// The parts of a URI, in the URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parts {
-    pub(super) host: Span,
-    pub(super) port: Span,
+pub(in crate::app_layer) struct Parts {
+    pub(in crate::app_layer) host: Span,
+    pub(in crate::app_layer) port: Span,
     path: Span,
     query: Option<Span>,
     fragment: Option<Span>,
 }
 
 /// Splits a URI. An authority is looked for behind a scheme only.
-pub(super) fn split(uri: &[u8]) -> Parts {
+pub(in crate::app_layer) fn split(uri: &[u8]) -> Parts {
     let mut parts = Parts::default();
     let mut rest = uri;
     if let Some(authority) = behind_scheme(uri) {
@@ -46,7 +46,7 @@ fn behind_scheme(uri: &[u8]) -> Option<&[u8]> {
 }
 
 /// Splits `host:port`; a host in brackets may have colons.
-pub(super) fn host_and_port(authority: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::app_layer) fn host_and_port(authority: &[u8]) -> (&[u8], &[u8]) {
     let inner = if authority.first() == Some(&b'[') {
         authority.iter().position(|byte| *byte == b']').unwrap_or(0)
     } else {
@@ -60,7 +60,7 @@ pub(super) fn host_and_port(authority: &[u8]) -> (&[u8], &[u8]) {
 
 impl Parts {
     /// Writes path, query and fragment, normalised. Returns where in it the path is.
-    pub(super) fn normalise(&self, uri: &[u8], out: &mut Vec<u8>) -> Span {
+    pub(in crate::app_layer) fn normalise(&self, uri: &[u8], out: &mut Vec<u8>) -> Span {
         out.clear();
         path(self.path.of_buffer(uri), out);
         let path = Span::new(0, out.len());
@@ -76,7 +76,7 @@ impl Parts {
     }
 
     /// Whether an escape in path or query stands for one of the characters of another escape.
-    pub(super) fn is_double_encoded(&self, uri: &[u8]) -> bool {
+    pub(in crate::app_layer) fn is_double_encoded(&self, uri: &[u8]) -> bool {
         let query = self.query.unwrap_or_default();
         [self.path, query]
             .iter()

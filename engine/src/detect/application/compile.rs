@@ -23,14 +23,7 @@ pub(in crate::detect) struct ApplicationDraft {
 
 /// The protocols that a header's protocol stands for; empty: it names none of the application layer.
 pub(in crate::detect) fn protocols_named(name: &str) -> Box<[ProtocolId]> {
-    // `http` is said of either version, `http1` and `http2` of one.
-    let names = if name == "http" {
-        &["http", "http2"][..]
-    } else {
-        &[name][..]
-    };
-    let known = |name: &&str| app_layer::protocol_named(name);
-    names.iter().filter_map(known).collect()
+    app_layer::protocols_named(name).collect()
 }
 
 /// Whether any of the protocols runs over TCP, over UDP.
@@ -110,9 +103,14 @@ impl ApplicationDraft {
         if files.is_some() {
             return files;
         }
-        let (keyword, value) = number::named(&written.keyword, value);
-        let (protocol, spec) = app_layer::number(keyword)?;
-        Some(self.number(protocol, spec, value))
+        let (keyword, value) = match number::setting(&written.keyword, value) {
+            Some(Ok((keyword, value))) => (keyword, value),
+            Some(Err(reason)) => return Some(Err(reason)),
+            None => number::named(&written.keyword, value),
+        };
+        let owners: Box<[(ProtocolId, &'static NumberSpec)]> =
+            app_layer::numbers(keyword).collect();
+        (!owners.is_empty()).then(|| self.number(&owners, value))
     }
 
     fn event(&mut self, name: &str) -> Result<(), String> {
@@ -124,11 +122,10 @@ impl ApplicationDraft {
 
     fn number(
         &mut self,
-        protocol: ProtocolId,
-        spec: &'static NumberSpec,
+        owners: &[(ProtocolId, &'static NumberSpec)],
         value: &str,
     ) -> Result<(), String> {
-        let read = NumberCondition::read((protocol, spec), value)?;
+        let read = NumberCondition::read(owners, value)?;
         self.numbers.extend(read);
         Ok(())
     }
@@ -206,7 +203,7 @@ impl ApplicationDraft {
             .sort_by_key(|condition| (condition.changes, condition.imports));
         for condition in &mut self.buffers {
             let here = |id: &BufferId| {
-                protocols.contains(&id.protocol()) && directions[id.spec().direction.index()]
+                is_of(&protocols, id.protocol()) && directions[id.spec().direction.index()]
             };
             condition.ids = condition.ids.iter().copied().filter(here).collect();
         }
@@ -238,13 +235,16 @@ impl ApplicationDraft {
                 && self
                     .buffers
                     .iter()
-                    .all(|condition| condition.ids.iter().any(|buffer| buffer.protocol() == *id))
-                && self.numbers.iter().all(|number| number.protocol == *id)
-                && self.events.iter().all(|(protocol, _)| protocol == id)
+                    .all(|condition| condition.ids.iter().any(|buffer| id.is(buffer.protocol())))
+                && self.numbers.iter().all(|number| number.of(*id).is_some())
+                && self.events.iter().all(|(protocol, _)| id.is(*protocol))
                 && self.states.iter().all(|state| state.of(*id).is_some())
                 && (self.files.is_empty() || carries_files(*id))
         };
-        let protocols: Box<[ProtocolId]> = ProtocolId::all().filter(suits).collect();
+        let all: Box<[ProtocolId]> = ProtocolId::all().filter(suits).collect();
+        // What is said of a protocol is said of every kind of it.
+        let implied = |id: &ProtocolId| id.kinds().iter().any(|kind| all.contains(kind));
+        let protocols: Box<[ProtocolId]> = all.iter().copied().filter(|id| !implied(id)).collect();
         if protocols.is_empty() {
             if let Some(state) = self.states.first() {
                 let name = state.name();
@@ -263,13 +263,18 @@ impl BufferCondition {
     fn has(&self, protocols: &[ProtocolId], half: usize) -> bool {
         self.ids
             .iter()
-            .any(|id| protocols.contains(&id.protocol()) && id.spec().direction.index() == half)
+            .any(|id| is_of(protocols, id.protocol()) && id.spec().direction.index() == half)
     }
+}
+
+/// Whether one of the protocols is `kind`, or a kind of it.
+fn is_of(protocols: &[ProtocolId], kind: ProtocolId) -> bool {
+    protocols.iter().any(|protocol| protocol.is(kind))
 }
 
 /// Whether transactions of a protocol carry files.
 fn carries_files(protocol: ProtocolId) -> bool {
-    app_layer::buffers("file.data", None).any(|id| id.protocol() == protocol)
+    app_layer::buffers("file.data", None).any(|id| protocol.is(id.protocol()))
 }
 
 /// The buffer with the best fast pattern: an explicit one, else one without transforms, else the longest.

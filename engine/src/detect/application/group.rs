@@ -66,7 +66,7 @@ impl Groups {
                     continue;
                 };
                 // A transactional signature is found by its fast pattern in whichever direction has it.
-                let ids = condition.ids.iter().filter(|id| id.protocol() == protocol);
+                let ids = condition.ids.iter().filter(|id| protocol.is(id.protocol()));
                 for id in ids.filter(|id| id.spec().direction.index() == half) {
                     let key = (*id, condition.transforms.clone());
                     let table = members.entry((protocol, half)).or_default();
@@ -103,27 +103,34 @@ impl Groups {
         (memory.seen[half], memory.events[half]) = (Some(progress), events);
         let moved = before != Some(progress);
         memory.take_waiting(half, &mut found);
-        let Some(table) = self.tables.get(&(protocol, half)) else {
-            return;
+        let kinds = std::iter::once(&protocol).chain(protocol.kinds());
+        let tables = || {
+            kinds
+                .clone()
+                .filter_map(|kind| self.tables.get(&(*kind, half)))
         };
         let mut further = false;
-        if table.files {
+        if tables().any(|table| table.files) {
             let files = count_files(transaction, direction);
             further = std::mem::replace(&mut memory.files[half], files) != files;
         }
-        if moved || further || events != events_before {
-            table
-                .always
-                .iter()
-                .for_each(|index| found(SignatureId(*index)));
-        }
-        for searched in &table.buffers {
-            let spec = searched.buffer.spec();
-            let streaming = spec.shape == BufferShape::Streaming;
-            let reached = progress >= spec.progress;
-            let fresh = before.is_none_or(|before| before < spec.progress);
-            if reached && (fresh || streaming) {
-                searched.search(transaction, work, &mut found);
+        let always = moved || further || events != events_before;
+        for table in tables() {
+            if always {
+                table
+                    .always
+                    .iter()
+                    .for_each(|index| found(SignatureId(*index)));
+            }
+            for searched in &table.buffers {
+                let spec = searched.buffer.spec();
+                let seen = |progress| protocol.progress_as(searched.buffer.protocol(), progress);
+                let streaming = spec.shape == BufferShape::Streaming;
+                let reached = seen(progress) >= spec.progress;
+                let fresh = before.is_none_or(|before| seen(before) < spec.progress);
+                if reached && (fresh || streaming) {
+                    searched.search(transaction, work, &mut found);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::app_layer::Progress;
+use crate::app_layer::{Progress, ProtocolId};
 use crate::detect::SignatureId;
 use crate::event::FlowDirection;
 
@@ -22,6 +22,8 @@ pub(in crate::detect) type Fired = (SignatureId, Option<FlowDirection>);
 pub(in crate::detect) struct Memories {
     live: VecDeque<Memory>,
     spare: Vec<Memory>,
+    /// Whose transactions they are.
+    protocol: Option<ProtocolId>,
 }
 
 /// What was inspected of one transaction.
@@ -49,16 +51,37 @@ impl Memories {
     /// Forgets all.
     pub(in crate::detect) fn clear(&mut self) {
         self.spare.extend(self.live.drain(..));
+        self.protocol = None;
     }
 
-    /// Forgets the transactions before `oldest`.
-    pub(in crate::detect) fn retire(&mut self, oldest: u64) {
-        while self
-            .live
-            .front()
-            .is_some_and(|memory| memory.transaction < oldest)
-        {
-            self.spare.extend(self.live.pop_front());
+    /// Forgets the transactions but those at hand, whose numbers come in order. What was seen of them as
+    /// transactions of another protocol is to be seen again.
+    pub(in crate::detect) fn keep(
+        &mut self,
+        protocol: ProtocolId,
+        at_hand: impl Iterator<Item = u64>,
+    ) {
+        let mut at = 0;
+        for transaction in at_hand {
+            while self
+                .live
+                .get(at)
+                .is_some_and(|memory| memory.transaction < transaction)
+            {
+                self.spare.extend(self.live.remove(at));
+            }
+            let known = self
+                .live
+                .get(at)
+                .is_some_and(|memory| memory.transaction == transaction);
+            at += usize::from(known);
+        }
+        // Those behind are of a protocol that the flow has left.
+        self.spare.extend(self.live.drain(at..));
+        if self.protocol.replace(protocol) != Some(protocol) {
+            for memory in &mut self.live {
+                memory.seen = [None; 2];
+            }
         }
     }
 
@@ -196,7 +219,8 @@ mod tests {
             Some([1, 0])
         );
         assert_eq!(memories.of(1).fired_at((SignatureId(7), None)), None);
-        memories.retire(2);
+        let protocol = ProtocolId::all().next().unwrap();
+        memories.keep(protocol, [2, 3].into_iter());
         assert_eq!(memories.of(0).fired_at((SignatureId(7), None)), None);
         assert_eq!(
             memories.of(2).fired_at((SignatureId(8), None)),

@@ -31,7 +31,7 @@ pub(super) use group::Groups;
 pub(super) use legacy::{legacy_content, legacy_keywords};
 pub(super) use memory::Memories;
 use number::NumberCondition;
-pub(super) use number::{OLDER_NAMES, VARIANTS};
+pub(super) use number::{OLDER_NAMES, SETTINGS, VARIANTS};
 use state::StateCondition;
 pub(super) use test::{Answer, test};
 

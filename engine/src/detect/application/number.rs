@@ -4,17 +4,17 @@ use weir_policies::rule::ast::NumberTest;
 
 use super::dates::date_test;
 use super::test::Answer;
-use crate::app_layer::{NumberSpec, Progress, ProtocolId, Transaction};
+use crate::app_layer::{self, NumberSpec, ProtocolId, Transaction};
 use crate::detect::matcher::{number_matches, parse_integer, parse_number_test};
 use crate::event::FlowDirection;
 
 /// A comparison with a number of the transaction.
 #[derive(Debug)]
 pub(super) struct NumberCondition {
-    pub(super) protocol: ProtocolId,
+    /// The protocols that have it.
+    owners: Box<[(ProtocolId, &'static NumberSpec)]>,
     keyword: &'static str,
     pub(super) direction: Option<FlowDirection>,
-    progress: Progress,
     /// Any of them must hold.
     tests: Box<[NumberTest]>,
     choice: Choice,
@@ -59,6 +59,31 @@ pub(in crate::detect) const VARIANTS: &[(&str, &str, &str)] = &[
     ("urilen", "raw", "urilen"),
 ];
 
+/// The keyword of settings of HTTP/2, whose names choose numbers.
+pub(in crate::detect) const SETTINGS: &str = "http2.settings";
+
+/// The number that a setting of HTTP/2 is, and its comparison: `http2.settings:NAME=value`. Without a
+/// comparison, it must be there. `None`: the keyword is another.
+pub(super) fn setting<'v>(
+    keyword: &str,
+    value: &'v str,
+) -> Option<Result<(&'static str, &'v str), String>> {
+    const PREFIX: &str = "SETTINGS_";
+    if keyword != SETTINGS {
+        return None;
+    }
+    let end = value.find(|byte: char| !(byte.is_ascii_alphanumeric() || byte == '_'));
+    let (name, test) = value.split_at(end.unwrap_or(value.len()));
+    let test = test.trim();
+    let known = name.strip_prefix(PREFIX).map(str::to_ascii_lowercase);
+    let number = known.map(|name| format!("{SETTINGS}.{name}"));
+    let spec = number.and_then(|number| app_layer::numbers(&number).next());
+    Some(match spec {
+        Some((_, spec)) => Ok((spec.keyword, if test.is_empty() { ">=0" } else { test })),
+        None => Err(format!("`{name}` is no setting of HTTP/2")),
+    })
+}
+
 /// The number that a keyword and the word behind its comparison stand for, and the comparison.
 pub(super) fn named<'a>(keyword: &'a str, value: &'a str) -> (&'a str, &'a str) {
     variant(canonical(keyword), value)
@@ -87,24 +112,33 @@ const LISTS: &[(&str, char)] = &[("ssl_version", ','), ("ssl_state", '|')];
 const WORDS: &[&str] = &["ftp.mode", "ftp.reply_received", "ftpdata_command"];
 
 /// Keywords whose comparison may be followed by which of several numbers must pass.
-const MULTIPLE: &[&str] = &["dns.rrtype"];
+const MULTIPLE: &[&str] = &[
+    "dns.rrtype",
+    "http2.errorcode",
+    "http2.frametype",
+    "http2.priority",
+    "http2.size_update",
+    "http2.window",
+];
 
 impl NumberCondition {
     /// The conditions that a keyword's value stands for: all of them must hold.
     pub(super) fn read(
-        (protocol, spec): (ProtocolId, &'static NumberSpec),
+        owners: &[(ProtocolId, &'static NumberSpec)],
         value: &str,
     ) -> Result<Vec<Self>, String> {
+        let Some((_, spec)) = owners.first().copied() else {
+            return Ok(Vec::new());
+        };
         let (value, choice) = if MULTIPLE.contains(&spec.keyword) {
             Choice::read(value)?
         } else {
             (value, Choice::ANY)
         };
         let condition = |tests| Self {
-            protocol,
+            owners: owners.into(),
             keyword: spec.keyword,
             direction: spec.direction,
-            progress: spec.progress,
             tests,
             choice,
         };
@@ -115,19 +149,30 @@ impl NumberCondition {
         Ok(all.into_iter().map(condition).collect())
     }
 
-    /// What a transaction says to it.
-    pub(super) fn test(&self, (protocol, transaction): (ProtocolId, &dyn Transaction)) -> Answer {
-        if self.protocol != protocol {
+    /// The number as a protocol, or what that is a kind of, has it.
+    pub(super) fn of(&self, protocol: ProtocolId) -> Option<(ProtocolId, &'static NumberSpec)> {
+        let mut owners = self.owners.iter().copied();
+        owners.find(|(owner, _)| protocol.is(*owner))
+    }
+
+    /// What a transaction says to it, of those directions that are asked about.
+    pub(super) fn test(
+        &self,
+        (protocol, transaction): (ProtocolId, &dyn Transaction),
+        directions: [bool; 2],
+    ) -> Answer {
+        let Some((owner, spec)) = self.of(protocol) else {
             return Answer::Never;
-        }
+        };
         let direction = self.direction;
-        if direction.is_some_and(|side| transaction.progress(side) < self.progress) {
+        let progress = |side| protocol.progress_as(owner, transaction.progress(side));
+        if direction.is_some_and(|side| progress(side) < spec.progress) {
             return Answer::Later;
         }
         let ended = |side| transaction.progress(side) >= protocol.protocol().complete(side);
         let over = direction.map_or_else(|| FlowDirection::BOTH.into_iter().all(ended), ended);
         let passes = if over || self.choice == Choice::ANY {
-            self.passes(transaction)
+            self.passes(transaction, directions)
         } else {
             // What comes may bring other numbers.
             Some(false)
@@ -140,8 +185,17 @@ impl NumberCondition {
     }
 
     /// Whether the numbers that there are pass; `None`: there is none to be asked about.
-    fn passes(&self, transaction: &dyn Transaction) -> Option<bool> {
-        let all = || (0..).map_while(|index| transaction.number(self.keyword, index));
+    fn passes(&self, transaction: &dyn Transaction, directions: [bool; 2]) -> Option<bool> {
+        let only = match (self.direction, directions) {
+            (None, [true, false]) => Some(FlowDirection::ToServer),
+            (None, [false, true]) => Some(FlowDirection::ToClient),
+            (of_number, _) => of_number,
+        };
+        let number = |index| match only {
+            Some(side) => transaction.number_of(side, self.keyword, index),
+            None => transaction.number(self.keyword, index),
+        };
+        let all = || (0..).map_while(number);
         let there = all().count();
         let (from, length) = match self.choice.slice {
             None => (0, there),

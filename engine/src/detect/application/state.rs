@@ -88,8 +88,8 @@ impl NamedState {
 
 impl StateCondition {
     /// What a transaction of the condition's protocol says to it.
-    pub(super) fn test(self, transaction: &dyn Transaction) -> Answer {
-        let progress = transaction.progress(self.direction);
+    pub(super) fn test(self, (protocol, transaction): (ProtocolId, &dyn Transaction)) -> Answer {
+        let progress = protocol.progress_as(self.protocol, transaction.progress(self.direction));
         match self.order {
             Order::Reached if progress >= self.progress => Answer::Now,
             Order::Beyond if progress > self.progress => Answer::Now,

@@ -29,29 +29,29 @@ pub(in crate::detect) fn test(
     let events = application.events.iter();
     for (owner, event) in events {
         // An anomaly may come with any byte that follows.
-        if *owner != protocol || !transaction.events().contains(event) {
+        if !protocol.is(*owner) || !transaction.has_event(*owner, *event) {
             answer = answer.min(Answer::Later);
         }
     }
     for condition in application.states.iter() {
-        if condition.protocol == protocol {
-            answer = answer.min(condition.test(transaction));
+        if protocol.is(condition.protocol) {
+            answer = answer.min(condition.test((protocol, transaction)));
         }
     }
     if answer == Answer::Never {
         return answer;
     }
+    let mut directions = application.directions;
+    if let Some(only) = direction {
+        directions[only.opposite().index()] = false;
+    }
     for condition in &application.numbers {
-        answer = answer.min(condition.test((protocol, transaction)));
+        answer = answer.min(condition.test((protocol, transaction), directions));
         if answer == Answer::Never {
             return answer;
         }
     }
     if !application.files.is_empty() {
-        let mut directions = application.directions;
-        if let Some(only) = direction {
-            directions[only.opposite().index()] = false;
-        }
         let files = application.files.test((protocol, transaction), directions);
         answer = answer.min(files);
         if answer == Answer::Never {
@@ -80,19 +80,20 @@ fn buffer(
 ) -> Answer {
     let mut best = Answer::Never;
     let (mut there, mut over) = (false, true);
-    let asked = condition.ids.iter().filter(|id| id.protocol() == protocol);
+    let asked = condition.ids.iter().filter(|id| protocol.is(id.protocol()));
     for id in asked {
         let spec = id.spec();
         if direction.is_some_and(|only| only != spec.direction) {
             continue;
         }
-        let progress = transaction.progress(spec.direction);
+        let whole = transaction.progress(spec.direction);
+        let progress = protocol.progress_as(id.protocol(), whole);
         if progress < spec.progress {
             best = best.max(Answer::Later);
             over = false;
             continue;
         }
-        let ended = progress >= protocol.protocol().complete(spec.direction);
+        let ended = whole >= protocol.protocol().complete(spec.direction);
         let streaming = spec.shape == BufferShape::Streaming;
         let mut all_here = !streaming || ended;
         for bytes in (0..).map_while(|index| transaction.buffer(*id, index)) {

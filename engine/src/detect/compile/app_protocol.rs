@@ -16,6 +16,7 @@ pub(super) fn read(value: &str) -> Result<PacketTest, String> {
         failed: false,
         unknown: false,
         negated,
+        exact: parts.clone().any(|word| word == "exact"),
         mode: mode(parts)?,
     };
     let mut ids = Vec::new();
@@ -39,8 +40,8 @@ pub(super) fn read(value: &str) -> Result<PacketTest, String> {
     Ok(PacketTest::AppProtocol(test))
 }
 
-/// Whose recognition counts. `exact` asks that a name stands for itself alone, as every name does here that
-/// does not stand for versions of one protocol.
+/// Whose recognition counts. `exact` asks that a name stands for itself alone, not for kinds of it;
+/// `http` stands for both versions all the same.
 fn mode<'v>(words: impl Iterator<Item = &'v str>) -> Result<ProtocolMode, String> {
     let mut mode = None;
     for word in words.filter(|word| *word != "exact") {

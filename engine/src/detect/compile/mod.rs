@@ -37,7 +37,7 @@ pub use env::{
 };
 pub(super) use order::action_rank;
 
-use super::application::{FILE_KEYWORDS, OLDER_NAMES, VARIANTS, legacy_keywords};
+use super::application::{FILE_KEYWORDS, OLDER_NAMES, SETTINGS, VARIANTS, legacy_keywords};
 use super::matcher::AddressSet;
 use super::program::Program;
 use super::transform;
@@ -70,10 +70,14 @@ static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .chain(legacy_keywords())
         .chain(OLDER_NAMES.iter().map(|(older, _)| *older))
         .chain(FILE_KEYWORDS.iter().copied())
-        // Numbers that go by a word behind the comparison are no keywords.
+        .chain([SETTINGS])
+        // Numbers that go by a word in front of or behind the comparison are no keywords.
         .filter(|keyword| {
             let mut variants = VARIANTS.iter();
-            !variants.any(|(of, _, number)| number == keyword && of != keyword)
+            let setting = keyword
+                .strip_prefix(SETTINGS)
+                .is_some_and(|name| !name.is_empty());
+            !setting && !variants.any(|(of, _, number)| number == keyword && of != keyword)
         })
         .collect();
     all.sort_unstable();

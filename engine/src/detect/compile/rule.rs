@@ -452,6 +452,7 @@ fn application(
             failed: false,
             unknown: false,
             negated: false,
+            exact: false,
             mode: ProtocolMode::Final,
         }));
     }

@@ -202,7 +202,7 @@ fn app_protocol_matches(test: &AppProtocolTest, inspection: &Inspection<'_>) -> 
     let is = |recognition: Recognition| match recognition {
         Recognition::Pending => test.unknown,
         Recognition::Failed => test.failed != test.negated,
-        Recognition::Known(id) => test.any_of.contains(&id) != test.negated,
+        Recognition::Known(id) => test.is_met_by(id),
     };
     let by = |direction| app.recognised_by(direction);
     match test.mode {

@@ -12,6 +12,7 @@ use weir_policies::rule::ast::{Action, Threshold};
 
 use super::application::Application;
 use super::matcher::{AddressSet, Intervals};
+use crate::app_layer::ProtocolId;
 
 pub(super) use adjusted::{Adjusted, Suppression};
 pub(super) use packet::{
@@ -73,6 +74,12 @@ impl Program {
         self.application.is_none()
             && matches!(self.scan, Scan::Nothing | Scan::Packet)
             && !matches!(self.kind, Kind::Protocol | Kind::Recognition)
+    }
+
+    /// Whether what it asks about the application protocol tells one from another.
+    pub(in crate::detect) fn tells_apart(&self, id: ProtocolId, from: ProtocolId) -> bool {
+        let mut tests = self.packet.iter();
+        tests.any(|test| test.tells_apart(id, from))
     }
 }
 

@@ -117,6 +117,8 @@ pub(in crate::detect) struct AppProtocolTest {
     /// It is not known yet.
     pub(in crate::detect) unknown: bool,
     pub(in crate::detect) negated: bool,
+    /// A name stands for itself alone, not for kinds of it.
+    pub(in crate::detect) exact: bool,
     pub(in crate::detect) mode: ProtocolMode,
 }
 
@@ -135,7 +137,23 @@ pub(in crate::detect) enum ProtocolMode {
     Original,
 }
 
+impl AppProtocolTest {
+    /// Whether a flow of that protocol meets it.
+    pub(in crate::detect) fn is_met_by(&self, id: ProtocolId) -> bool {
+        self.any_of.iter().any(|wanted| self.names(id, *wanted)) != self.negated
+    }
+
+    fn names(&self, id: ProtocolId, wanted: ProtocolId) -> bool {
+        id == wanted || !self.exact && id.is(wanted)
+    }
+}
+
 impl PacketTest {
+    /// Whether it holds of flows of one protocol, but not of those of another.
+    pub(in crate::detect) fn tells_apart(&self, id: ProtocolId, from: ProtocolId) -> bool {
+        matches!(self, Self::AppProtocol(test) if test.is_met_by(id) && !test.is_met_by(from))
+    }
+
     /// Whether it asks about the protocol of no direction but these.
     pub(in crate::detect) fn asks_protocol_of(&self, [to_server, to_client]: [bool; 2]) -> bool {
         match self {

@@ -2,7 +2,7 @@
 
 use super::Round;
 
-use crate::app_layer::Recognition;
+use crate::app_layer::{Recognition, Transaction};
 use crate::detect::program::Program;
 use crate::detect::{RuleSet, SignatureId, StreamView};
 use crate::event::FlowDirection;
@@ -79,13 +79,23 @@ impl Round<'_> {
         let settled = [FlowDirection::ToServer, FlowDirection::ToClient]
             .map(|direction| app.recognised_by(direction) != Recognition::Pending);
         let before = std::mem::replace(&mut flow.protocol_seen, settled);
-        if settled == before || settled == [false; 2] {
+        let known = match app.recognition() {
+            Recognition::Known(id) => Some(id),
+            Recognition::Pending | Recognition::Failed => None,
+        };
+        let known_before = std::mem::replace(&mut flow.protocol_known, known);
+        // It may have turned out to be a kind of what it was recognised as.
+        let refined = known
+            .zip(known_before)
+            .filter(|(id, from)| id != from && id.is(*from));
+        if settled == [false; 2] || settled == before && refined.is_none() {
             return;
         }
         for &index in rules.groups.recognition() {
             let asks = |program: &Program| {
                 let can = program.asks_protocol_of(settled);
-                can && (before == [false; 2] || !program.asks_protocol_of(before))
+                let new = before == [false; 2] || !program.asks_protocol_of(before);
+                can && (new || refined.is_some_and(|(id, from)| program.tells_apart(id, from)))
             };
             if rules.program(SignatureId(index)).is_some_and(asks) {
                 self.candidates.add_packet(index);
@@ -149,10 +159,9 @@ impl Round<'_> {
         let Recognition::Known(protocol) = app.recognition() else {
             return;
         };
-        let mut transactions = app.transactions().peekable();
-        if let Some(oldest) = transactions.peek() {
-            flow.transactions.retire(oldest.id());
-        }
+        flow.transactions
+            .keep(protocol, app.transactions().map(Transaction::id));
+        let transactions = app.transactions();
         for (index, transaction) in (0..).zip(transactions) {
             let memory = flow.transactions.of(transaction.id());
             let found = |id| self.transactions.push((id, index));

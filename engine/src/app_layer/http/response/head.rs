@@ -74,13 +74,22 @@ pub(super) fn open_file(
 /// nothing.
 fn part(head: &Head, events: &mut Events) -> Option<u64> {
     let value = head.value(b"content-range")?;
+    part_of(value).unwrap_or_else(|InvalidRange| {
+        events.raise(Event::RangeInvalid);
+        Some(0)
+    })
+}
+
+/// A `Content-Range` that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::app_layer) struct InvalidRange;
+
+/// Where the part of a file starts that a `Content-Range` tells of; `None`: it is all of it.
+pub(in crate::app_layer) fn part_of(value: &[u8]) -> Result<Option<u64>, InvalidRange> {
     match range(value) {
-        Some((0, end, Some(size))) if end + 1 == size => None,
-        Some((start, ..)) => Some(start),
-        None => {
-            events.raise(Event::RangeInvalid);
-            Some(0)
-        }
+        Some((0, end, Some(size))) if end + 1 == size => Ok(None),
+        Some((start, ..)) => Ok(Some(start)),
+        None => Err(InvalidRange),
     }
 }
 
