@@ -38,7 +38,9 @@ const NAMES: [&[u8]; 24] = [
 ];
 
 /// Index behind those of [`NAMES`].
-const OTHER: u8 = NAMES.len() as u8;
+const OTHER: u8 = 24;
+
+const _: () = assert!(NAMES.len() == OTHER as usize);
 
 /// The fields of a message.
 #[derive(Debug, Default)]

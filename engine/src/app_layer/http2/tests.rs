@@ -156,7 +156,7 @@ fn oddities_are_told() {
         fed.send(ToServer, &sent);
         assert_eq!(fed.events(), expected, "{frames:?}");
     };
-    case(&[request.clone()], &[]);
+    case(std::slice::from_ref(&request), &[]);
     case(&[frame(0, 0, 0, b"x")], &["data_stream_zero"]);
     case(&[frame(1, 4, 0, b"")], &["invalid_frame_header"]);
     case(&[frame(4, 0, 1, b"")], &["invalid_frame_header"]);

@@ -7,7 +7,7 @@ use super::number::{self, NumberCondition};
 use super::state::{NamedState, StateCondition};
 use super::{Application, BufferCondition};
 use crate::app_layer::{self, AppEvent, BufferId, NumberSpec, ProtocolId, Transports};
-use crate::detect::program::{Chains, Test};
+use crate::detect::program::{Chains, ContentTest, Test, Value};
 use crate::detect::transform::Transform;
 
 /// What a rule's options ask of a transaction, while they are read.
@@ -153,7 +153,7 @@ impl ApplicationDraft {
         Some(transforms.map(|transforms| {
             self.buffers.push(BufferCondition {
                 ids,
-                needs_end: needs_end(&tests) || transforms.iter().any(Transform::needs_end),
+                decided_by: decided_by(&tests, &transforms),
                 transforms,
                 changes: tests.change(),
                 imports: tests.imports,
@@ -292,18 +292,34 @@ fn fast(buffers: &[BufferCondition]) -> Option<usize> {
     ranked.max().map(|(.., at)| at.0)
 }
 
-/// Whether a test speaks of the buffer's end or of what is not in it.
-fn needs_end(tests: &Chains) -> bool {
-    let speaks = |test: &Test| match test {
-        Test::Content(content) => content.negated || content.ends_with,
-        Test::Pcre(pcre) => pcre.negated,
-        Test::IsDataAt(test) => test.negated,
-        Test::Entropy(test) => test.bytes == 0,
-        Test::Size(_) | Test::Data(_) => true,
-        _ => false,
+/// Bytes from a buffer's beginning that decide what tests say of its end or of what is not in it; `None`:
+/// only all of them do.
+fn decided_by(tests: &Chains, transforms: &[Transform]) -> Option<usize> {
+    if transforms.iter().any(Transform::needs_end) {
+        return None;
+    }
+    let decides = |test: &Test| match test {
+        Test::Content(content) if content.ends_with => None,
+        Test::Content(content) if content.negated => searched(content),
+        Test::Pcre(pcre) if pcre.negated => None,
+        Test::IsDataAt(test) if test.negated => None,
+        Test::Entropy(test) if test.bytes == 0 => None,
+        Test::Size(_) | Test::Data(_) => None,
+        _ => Some(0),
     };
-    tests
-        .chains
-        .iter()
-        .any(|chain| chain.tests.iter().any(speaks))
+    let mut all = tests.chains.iter().flat_map(|chain| chain.tests.iter());
+    all.try_fold(0, |most, test| Some(decides(test)?.max(most)))
+}
+
+/// Bytes from the beginning that a content is searched in, where that is known.
+fn searched(content: &ContentTest) -> Option<usize> {
+    let number = |value: Option<Value>, default: Option<i64>| match value {
+        Some(Value::Number(number)) => Some(number),
+        Some(Value::Variable(_)) => None,
+        None => default,
+    };
+    let bound = !content.relative && content.distance.is_none() && content.within.is_none();
+    let offset = number(content.offset, Some(0)).filter(|_| bound)?;
+    let depth = number(content.depth, None)?;
+    usize::try_from(offset.checked_add(depth)?).ok()
 }

@@ -61,6 +61,11 @@ impl Memories {
         protocol: ProtocolId,
         at_hand: impl Iterator<Item = u64>,
     ) {
+        let before = self.protocol.replace(protocol);
+        if before.is_some_and(|before| !protocol.is(before)) {
+            // The numbers stand for other transactions.
+            self.spare.extend(self.live.drain(..));
+        }
         let mut at = 0;
         for transaction in at_hand {
             while self
@@ -76,9 +81,8 @@ impl Memories {
                 .is_some_and(|memory| memory.transaction == transaction);
             at += usize::from(known);
         }
-        // Those behind are of a protocol that the flow has left.
         self.spare.extend(self.live.drain(at..));
-        if self.protocol.replace(protocol) != Some(protocol) {
+        if before != Some(protocol) {
             for memory in &mut self.live {
                 memory.seen = [None; 2];
             }

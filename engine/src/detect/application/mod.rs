@@ -75,8 +75,9 @@ pub(super) struct BufferCondition {
     pub(super) ids: Box<[BufferId]>,
     pub(super) transforms: Box<[Transform]>,
     pub(super) tests: Chains,
-    /// Some test speaks of the buffer's end, or of what is not in it: it must be there as a whole.
-    pub(super) needs_end: bool,
+    /// So many bytes from the buffer's beginning decide what its tests say of what is not in it; `None`: only
+    /// all of them do.
+    pub(super) decided_by: Option<usize>,
     /// Some test changes a set.
     pub(super) changes: bool,
     /// Some test uses what is read from another buffer.

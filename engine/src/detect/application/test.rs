@@ -102,7 +102,7 @@ fn buffer(
             if condition.tests.absent == Some(Absent::Only) {
                 return Answer::Never;
             }
-            let answer = if condition.needs_end && !bytes.complete {
+            let answer = if !condition.is_decided_by(&bytes, work) {
                 Answer::Later
             } else if condition.matches(&bytes, work) {
                 return Answer::Now;
@@ -123,6 +123,26 @@ fn buffer(
 }
 
 impl BufferCondition {
+    /// Whether what may still come of a buffer cannot change what its tests say.
+    fn is_decided_by(&self, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
+        if bytes.complete {
+            return true;
+        }
+        let wanted = match self.decided_by {
+            None => return false,
+            Some(0) => return true,
+            Some(wanted) => wanted,
+        };
+        // Of what was given up in front nothing is known: it does not match.
+        let mut decided = bytes.offset > 0 || bytes.bytes.len() >= wanted;
+        if decided && bytes.offset == 0 && !self.transforms.is_empty() {
+            work.transformed(&self.transforms, bytes.bytes, |bytes, _| {
+                decided = bytes.len() >= wanted;
+            });
+        }
+        decided
+    }
+
     /// Whether a buffer satisfies its tests.
     pub(super) fn matches(&self, bytes: &BufferBytes<'_>, work: &mut Work) -> bool {
         if bytes.offset > 0 && self.needs_start() {

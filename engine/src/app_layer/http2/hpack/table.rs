@@ -215,23 +215,26 @@ mod tests {
         assert_eq!((table.get(62), table.get(63)), (None, None));
     }
 
+    /// Names and values, newest first.
+    type Plain = VecDeque<(Vec<u8>, Vec<u8>)>;
+
     proptest! {
         #[test]
         fn the_table_is_that_of_a_plain_list(
             steps in prop::collection::vec((0_usize..400, 0_usize..900, prop::option::of(0_u64..9000)), 0..200),
         ) {
             let mut table = Table::default();
-            let (mut plain, mut limit): (VecDeque<(Vec<u8>, Vec<u8>)>, usize) = (VecDeque::new(), INITIAL);
+            let (mut plain, mut limit) = (Plain::new(), INITIAL);
             for (at, (name, value, size)) in (0_u8..=u8::MAX).cycle().zip(&steps) {
                 if let Some(size) = size {
                     table.resize(*size);
-                    limit = *size as usize;
+                    limit = usize::try_from(*size).unwrap();
                 } else {
                     let (name, value) = (vec![at; *name], vec![!at; *value]);
                     table.add(&name, &value);
                     plain.push_front((name, value));
                 }
-                let size = |all: &VecDeque<(Vec<u8>, Vec<u8>)>| -> usize {
+                let size = |all: &Plain| -> usize {
                     all.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum()
                 };
                 while size(&plain) > limit {
