@@ -328,6 +328,8 @@ pub struct FileRecord<'a> {
     pub file: &'a File,
     /// A signature asked that it be stored.
     pub store: bool,
+    /// Sids of those that did; of very many not all.
+    pub sids: &'a [u32],
 }
 
 /// The TCP part of a flow's end.

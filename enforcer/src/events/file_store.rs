@@ -4,25 +4,26 @@
 //! already is touched. It is written under another name first, so that it is there whole or not at all. Where
 //! asked for, its record stands beside it: `<SHA-256>.<seconds>.<number>.json`.
 //!
-//! Workers never wait: a full queue, or a directory that cannot be written, loses files, counted.
+//! Workers never wait: what does not fit the queue, in files and in bytes, is lost; so is what the directory
+//! cannot take or may not hold any more. Losses are counted, and logged by the thread now and then.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+mod disk;
+
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
-
-use sha2::{Digest as _, Sha256};
 
 use weir_engine::event::FileRecord;
 
 use super::eve::EveFormatter;
 use super::pods::Pods;
 use crate::settings::Files;
+
+use disk::Writer;
 
 /// A file on its way to the store.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
+    fn length(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
     /// A file of which `bytes` are at hand.
     #[must_use]
     pub fn new(
@@ -59,6 +64,8 @@ impl StoredFile {
 pub struct FileStoreState {
     stored: AtomicU64,
     lost: AtomicU64,
+    /// Bytes of files that wait to be written.
+    queued: AtomicU64,
 }
 
 impl FileStoreState {
@@ -73,12 +80,31 @@ impl FileStoreState {
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
+
+    /// Takes room in the queue for so many bytes; false: there is not so much.
+    fn reserve(&self, length: u64, limit: u64) -> bool {
+        let room = |queued: u64| queued.checked_add(length).filter(|sum| *sum <= limit);
+        let taken = self
+            .queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
+        taken.is_ok()
+    }
+
+    fn release(&self, length: u64) {
+        self.queued.fetch_sub(length, Ordering::Relaxed);
+    }
+
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A worker's way to the store; leads nowhere where files are not stored.
 #[derive(Clone, Debug, Default)]
 pub struct FileSink {
     queue: Option<SyncSender<StoredFile>>,
+    /// Bytes that may wait to be written.
+    room: u64,
     state: Arc<FileStoreState>,
 }
 
@@ -91,20 +117,29 @@ impl FileSink {
 
     /// Hands a file over, waiting for room.
     pub fn store_waiting(&self, file: StoredFile) {
-        if let Some(queue) = &self.queue
-            && queue.send(file).is_err()
-        {
-            self.state.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Hands a file over; never waits.
-    pub fn store(&self, file: StoredFile) {
         let Some(queue) = &self.queue else {
             return;
         };
-        if queue.try_send(file).is_err() {
-            self.state.lost.fetch_add(1, Ordering::Relaxed);
+        let length = file.length();
+        // As many as the queue holds at most: whoever waits needs no other bound.
+        self.state.queued.fetch_add(length, Ordering::Relaxed);
+        if queue.send(file).is_err() {
+            self.state.release(length);
+            self.state.lose();
+        }
+    }
+
+    /// Hands over a file of `length` bytes, made when there is room for it; never waits.
+    pub fn store(&self, length: usize, make: impl FnOnce() -> StoredFile) {
+        let Some(queue) = &self.queue else {
+            return;
+        };
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        if !self.state.reserve(length, self.room) {
+            self.state.lose();
+        } else if queue.try_send(make()).is_err() {
+            self.state.release(length);
+            self.state.lose();
         }
     }
 }
@@ -151,12 +186,7 @@ impl FileStore {
         })?;
         let (queue, source) = sync_channel(usize::from(settings.queue));
         let state = Arc::new(FileStoreState::default());
-        let writer = Writer {
-            dir: settings.dir.clone(),
-            records: settings.write_fileinfo,
-            state: Arc::clone(&state),
-            number: 0,
-        };
+        let writer = Writer::new(settings, Arc::clone(&state));
         let thread = std::thread::Builder::new()
             .name("weir-files".to_owned())
             .spawn(move || writer.run(&source))
@@ -164,6 +194,7 @@ impl FileStore {
         Ok(Self {
             sink: FileSink {
                 queue: Some(queue),
+                room: settings.queue_memory,
                 state: Arc::clone(&state),
             },
             state,
@@ -179,67 +210,6 @@ impl FileStore {
             let _ = thread.join();
         }
     }
-}
-
-struct Writer {
-    dir: PathBuf,
-    records: bool,
-    state: Arc<FileStoreState>,
-    /// Files so far, for unique names.
-    number: u64,
-}
-
-impl Writer {
-    fn run(mut self, source: &Receiver<StoredFile>) {
-        while let Ok(file) = source.recv() {
-            let count = match self.store(&file) {
-                Ok(()) => &self.state.stored,
-                Err(error) => {
-                    log::warn!("a file is lost: {}: {error}", self.dir.display());
-                    &self.state.lost
-                }
-            };
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn store(&mut self, file: &StoredFile) -> io::Result<()> {
-        self.number += 1;
-        let digest = Sha256::digest(&file.bytes);
-        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = self.dir.join(name.get(..2).unwrap_or_default());
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(&name);
-        match File::options().append(true).open(&path) {
-            Ok(there) => there.set_modified(SystemTime::now())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let unfinished = folder.join(format!("{name}.{}.tmp", self.number));
-                let stored =
-                    write(&unfinished, &file.bytes).and_then(|()| fs::rename(&unfinished, &path));
-                if stored.is_err() {
-                    // What a full disk holds of it is of no use; that it cannot be removed changes nothing.
-                    let _ = fs::remove_file(&unfinished);
-                }
-                stored?;
-            }
-            Err(error) => return Err(error),
-        }
-        if self.records {
-            let record = format!("{name}.{}.{}.json", file.seconds, self.number);
-            write(&folder.join(record), &file.record)?;
-        }
-        Ok(())
-    }
-}
-
-fn write(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o640)
-        .open(path)?;
-    file.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -269,8 +239,8 @@ mod tests {
         const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let settings = settings("once");
         let store = FileStore::start(&settings).unwrap();
-        store.sink.store(file(b"abc"));
-        store.sink.store(file(b"abc"));
+        store.sink.store(3, || file(b"abc"));
+        store.sink.store(3, || file(b"abc"));
         let state = Arc::clone(&store.state);
         store.finish();
         assert_eq!((state.stored(), state.lost()), (2, 0));
@@ -291,30 +261,60 @@ mod tests {
         let (queue, source) = sync_channel(1);
         let sink = FileSink {
             queue: Some(queue),
+            room: 3,
             state: Arc::default(),
         };
-        sink.store(file(b"a"));
-        sink.store(file(b"b"));
-        assert_eq!(sink.state.lost(), 1);
-        let writer = Writer {
+        sink.store(4, || panic!("made without room"));
+        sink.store(2, || file(b"ab"));
+        sink.store(2, || panic!("made without room"));
+        sink.store(1, || file(b"c"));
+        assert_eq!(
+            (sink.state.lost(), sink.state.queued.load(Ordering::Relaxed)),
+            (3, 2)
+        );
+        let settings = Files {
             dir: PathBuf::from("/proc/nowhere"),
-            records: false,
-            state: Arc::clone(&sink.state),
-            number: 0,
+            ..Files::default()
         };
+        let writer = Writer::new(&settings, Arc::clone(&sink.state));
         let state = Arc::clone(&sink.state);
         drop(sink);
         writer.run(&source);
-        assert_eq!((state.stored(), state.lost()), (0, 2));
+        assert_eq!((state.stored(), state.lost()), (0, 4));
+        assert_eq!(state.queued.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn nothing_is_stored_unless_asked_for() {
         let store = FileStore::start(&Files::default()).unwrap();
         assert!(!store.sink.is_on());
-        store.sink.store(file(b"a"));
+        store.sink.store(1, || file(b"a"));
         let state = Arc::clone(&store.state);
         store.finish();
         assert_eq!((state.stored(), state.lost()), (0, 0));
+    }
+
+    #[test]
+    fn what_was_left_unfinished_is_removed_and_the_store_has_a_limit() {
+        let settings = Files {
+            write_fileinfo: false,
+            max_store: 5,
+            ..settings("limit")
+        };
+        let folder = settings.dir.join("00");
+        fs::create_dir_all(&folder).unwrap();
+        let digest = "0".repeat(64);
+        let unfinished = folder.join(format!("{digest}.3.tmp"));
+        fs::write(&unfinished, b"left").unwrap();
+        fs::write(folder.join(&digest), b"abc").unwrap();
+        let store = FileStore::start(&settings).unwrap();
+        store.sink.store(2, || file(b"de"));
+        store.sink.store(2, || file(b"de"));
+        store.sink.store(1, || file(b"f"));
+        let state = Arc::clone(&store.state);
+        store.finish();
+        assert_eq!((state.stored(), state.lost()), (2, 1));
+        assert!(!unfinished.exists());
+        fs::remove_dir_all(&settings.dir).unwrap();
     }
 }

@@ -25,6 +25,10 @@ pub struct Files {
     pub memory: u64,
     /// Files that may wait to be written.
     pub queue: u16,
+    /// Bytes of them, of all workers.
+    pub queue_memory: u64,
+    /// Bytes that the directory may hold, files of earlier runs counted in.
+    pub max_store: u64,
 }
 
 /// Digests.
@@ -50,6 +54,8 @@ impl Default for Files {
             max_file: 8 << 20,
             memory: 64 << 20,
             queue: 64,
+            queue_memory: 64 << 20,
+            max_store: 10 << 30,
         }
     }
 }
@@ -81,9 +87,11 @@ impl Files {
                 self.dir.display()
             ));
         }
-        if self.queue == 0 || self.max_file == 0 || self.memory < self.max_file {
+        let least = self.memory.min(self.queue_memory).min(self.max_store);
+        if self.queue == 0 || self.max_file == 0 || least < self.max_file {
             return Some(
-                "outputs.files: queue and maxFile are at least 1, and memory is at least maxFile"
+                "outputs.files: queue and maxFile are at least 1; memory, queueMemory and maxStore are at \
+                 least maxFile"
                     .to_owned(),
             );
         }

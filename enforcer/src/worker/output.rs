@@ -210,8 +210,8 @@ impl Output for WorkerOutput {
         self.sink
             .line(|line| formatter.file(record, stored, pods, line));
         if let Some((bytes, _)) = kept {
-            let file = StoredFile::new(formatter, record, bytes, pods);
-            self.files.store(file);
+            let make = || StoredFile::new(formatter, record, bytes, pods);
+            self.files.store(bytes.len(), make);
         }
     }
 

@@ -78,16 +78,13 @@ impl AppFlow {
             self.look(feed, pool.limits.probe);
             self.resume(feed, pool)
         };
-        for _ in 0..UPGRADES_PER_PACKET {
+        // One more than are followed within a packet is followed from the next packet on.
+        for change in 0..=UPGRADES_PER_PACKET {
             let Unread::Upgraded(bytes) = unread else {
                 break;
             };
-            let side = feed.direction.index();
-            self.base[side] = feed.window.end().saturating_sub(bytes as u64);
-            self.base[1 - side] = feed.other.end();
-            self.taken = self.base;
-            self.recogniser.restart();
-            if bytes == 0 {
+            self.change_over(feed, bytes);
+            if bytes == 0 || change == UPGRADES_PER_PACKET {
                 break;
             }
             unread = self.recognise(feed, pool);
@@ -97,6 +94,15 @@ impl AppFlow {
         };
         self.full = true;
         bytes
+    }
+
+    /// The last `bytes` of the feed, and what follows, are another protocol's.
+    fn change_over(&mut self, feed: &Feed<'_>, bytes: usize) {
+        let side = feed.direction.index();
+        self.base[side] = feed.window.end().saturating_sub(bytes as u64);
+        self.base[1 - side] = feed.other.end();
+        self.taken = self.base;
+        self.recogniser.restart();
     }
 
     /// Begins with what another connection has agreed on, where one has: asked once, when the first bytes

@@ -13,6 +13,9 @@ use crate::frame::Timestamp;
 /// more, and the whole window is searched again.
 const PENDING: usize = 8;
 
+/// Signatures of which it is remembered that they asked to store files, for a transaction and for a flow.
+pub const MAX_STORING: usize = 16;
+
 /// Detection's memory of one flow: flowbits, what was inspected and reported, pass and drop decisions.
 /// Bounded by [`Limits`](super::Limits); [`FlowState::clear`] keeps its memory for the next flow.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub struct FlowState {
     pub(super) keeps: bool,
     /// Files of each direction are to be stored, to the server and to the client.
     pub(super) stores: [bool; 2],
+    /// Sids of the signatures that asked for it, and of which directions.
+    storing: Vec<(u32, [bool; 2])>,
     /// Signatures on addresses alone were looked at, to the server and to the client.
     pub(super) addresses_seen: [bool; 2],
     /// Number of the rule set that `pending` and `addresses_seen` speak of.
@@ -86,12 +91,37 @@ impl FlowState {
         self.stores[side] || self.transactions.stores(transaction, side, file)
     }
 
+    /// Sids of the signatures that asked so; at most [`MAX_STORING`] of the transaction and of the flow.
+    pub fn storing(
+        &self,
+        transaction: u64,
+        direction: FlowDirection,
+        file: usize,
+    ) -> impl Iterator<Item = u32> + '_ {
+        let side = direction.index();
+        let of_flow = self.storing.iter().filter(move |(_, sides)| sides[side]);
+        let of_transaction = self.transactions.storing(transaction, side, file);
+        of_flow.map(|(sid, _)| *sid).chain(of_transaction)
+    }
+
+    /// Lets all files of some directions be stored, as a signature asks.
+    pub(super) fn store(&mut self, sid: u32, sides: [bool; 2]) {
+        for (stores, wanted) in self.stores.iter_mut().zip(sides) {
+            *stores |= wanted;
+        }
+        let known = self.storing.iter().any(|(known, _)| *known == sid);
+        if sides != [false; 2] && !known && self.storing.len() < MAX_STORING {
+            self.storing.push((sid, sides));
+        }
+    }
+
     /// Forgets the flow, keeping memory for the next one.
     pub fn clear(&mut self) {
         self.dropped_by = None;
         self.passed = false;
         self.keeps = false;
         self.stores = [false; 2];
+        self.storing.clear();
         self.addresses_seen = [false; 2];
         self.generation = 0;
         self.pending.iter_mut().for_each(Pending::clear);

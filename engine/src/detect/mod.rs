@@ -44,7 +44,7 @@ pub use data::{
     ValueError,
 };
 pub use detector::{DetectCounters, Detector};
-pub use flow_state::FlowState;
+pub use flow_state::{FlowState, MAX_STORING};
 pub use inspection::{Extent, FlowView, Inspection, StreamView};
 pub use limits::Limits;
 pub use outcome::{CaptureKind, Effect, Excerpt, Hit, HitSource, Outcome, Remark, Scope};

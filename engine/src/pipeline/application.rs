@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::app_layer::{AppFlow, Feed, ParserPool, Peers, ProtocolId, Transaction, Window};
-use crate::detect::{FlowState, StreamView};
+use crate::detect::{FlowState, MAX_STORING, StreamView};
 use crate::event::{
     Anomaly, AnomalyKind, FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord,
 };
@@ -58,6 +58,14 @@ impl Records<'_> {
     ) {
         let files = (0..).map_while(|index| transaction.file(direction, index));
         for (index, file) in files.enumerate() {
+            let (mut sids, mut known) = ([0; MAX_STORING], 0);
+            for sid in self.detect.storing(transaction.id(), direction, index) {
+                let twice = sids.iter().take(known).any(|other| *other == sid);
+                if let Some(slot) = sids.get_mut(known).filter(|_| !twice) {
+                    *slot = sid;
+                    known += 1;
+                }
+            }
             self.output.file(&FileRecord {
                 at: self.at,
                 flow: self.flow,
@@ -67,6 +75,7 @@ impl Records<'_> {
                 direction,
                 file,
                 store: self.detect.stores(transaction.id(), direction, index),
+                sids: sids.get(..known).unwrap_or_default(),
             });
         }
     }

@@ -43,6 +43,10 @@ pub(crate) fn check(weir: &Path, corpus: &Path) -> Result<()> {
         .partition(|info| info["stored"] == true);
     ensure!(stored.len() == 1 && others.len() > 5, "{stored:?}");
     let info = stored[0];
+    ensure!(
+        info["sid"].as_array().is_some_and(|sids| sids.len() == 1),
+        "{info}"
+    );
     let name = info["sha256"].as_str().context("its digest")?;
     let path = store.join(&name[..2]).join(name);
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;

@@ -42,6 +42,12 @@ impl EveFormatter {
         add_transaction(record.app_proto, record.transaction, into);
         add_object("fileinfo", into, &mut |fields| {
             describe(record.file, stored, fields);
+            if stored {
+                fields.list("sid", record.sids.len(), &mut |index, sids| {
+                    let sid = record.sids.get(index).copied().unwrap_or_default();
+                    sids.number("", sid.into());
+                });
+            }
             fields.number("tx_id", record.transaction.id());
         });
         true

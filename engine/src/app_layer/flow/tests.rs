@@ -129,6 +129,18 @@ fn an_upgrade_is_recognised_anew_from_the_next_byte() {
 }
 
 #[test]
+fn more_upgrades_in_a_packet_than_are_followed_are_followed_with_the_next() {
+    let mut fed = Fed::new();
+    fed.send(
+        ToServer,
+        b"CHAT one\nUPGRADE\nCHAT two\nUPGRADE\nCHAT three\nUPGRADE\nCHAT four\n",
+    );
+    assert_eq!(fed.flow.view().recognition(), Recognition::Pending);
+    fed.send(ToServer, b"five\n");
+    assert_eq!(fed.lines(), ["> CHAT four", "> five"]);
+}
+
+#[test]
 fn complete_transactions_are_reported_once_and_parsers_are_used_again() {
     let mut fed = Fed::new();
     fed.send(ToServer, b"CHAT one\ntwo\npart");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::app_layer::{Progress, ProtocolId};
-use crate::detect::SignatureId;
+use crate::detect::{MAX_STORING, SignatureId};
 use crate::event::FlowDirection;
 
 /// Signatures that one transaction may have waiting in a direction. One more, and its buffers are searched
@@ -43,6 +43,8 @@ pub(in crate::detect) struct Memory {
     pub(super) files: [u8; 2],
     /// Files to be stored: bits by index, of each direction.
     stored: [u64; 2],
+    /// Sids of the signatures that asked for it, and for which.
+    storing: Vec<(u32, [u64; 2])>,
     /// A signature asked that it be left out of the records.
     silent: bool,
 }
@@ -104,8 +106,20 @@ impl Memories {
     /// Whether a file of a transaction is to be stored.
     pub(in crate::detect) fn stores(&self, transaction: u64, side: usize, file: usize) -> bool {
         let memory = self.get(transaction);
-        let bits = memory.and_then(|memory| memory.stored.get(side).copied());
-        bits.is_some_and(|bits| file < 64 && bits >> file & 1 != 0)
+        memory.is_some_and(|memory| is_among(memory.stored, side, file))
+    }
+
+    /// Sids of the signatures that asked for it.
+    pub(in crate::detect) fn storing(
+        &self,
+        transaction: u64,
+        side: usize,
+        file: usize,
+    ) -> impl Iterator<Item = u32> + '_ {
+        let all = self.get(transaction).into_iter();
+        all.flat_map(|memory| memory.storing.iter())
+            .filter(move |(_, files)| is_among(*files, side, file))
+            .map(|(sid, _)| *sid)
     }
 
     /// The memory of a transaction; an empty one where there is none. Transactions are asked for in
@@ -127,6 +141,12 @@ impl Memories {
     }
 }
 
+/// Whether a file is among those of a direction.
+fn is_among(files: [u64; 2], side: usize, file: usize) -> bool {
+    let bits = files.get(side).copied().unwrap_or(0);
+    file < 64 && bits >> file & 1 != 0
+}
+
 impl Memory {
     fn begin(&mut self, transaction: u64) {
         self.transaction = transaction;
@@ -137,6 +157,7 @@ impl Memory {
         self.fired_files.clear();
         self.files = [0; 2];
         self.stored = [0; 2];
+        self.storing.clear();
         self.silent = false;
     }
 
@@ -166,10 +187,18 @@ impl Memory {
         }
     }
 
-    /// Lets files be stored: bits by index, of each direction.
-    pub(in crate::detect) fn store(&mut self, files: [u64; 2]) {
-        for (stored, files) in self.stored.iter_mut().zip(files) {
-            *stored |= files;
+    /// Lets files be stored, as a signature asks: bits by index, of each direction.
+    pub(in crate::detect) fn store(&mut self, sid: u32, files: [u64; 2]) {
+        let add = |to: &mut [u64; 2]| {
+            for (stored, files) in to.iter_mut().zip(files) {
+                *stored |= files;
+            }
+        };
+        add(&mut self.stored);
+        if let Some((_, known)) = self.storing.iter_mut().find(|(known, _)| *known == sid) {
+            add(known);
+        } else if files != [0; 2] && self.storing.len() < MAX_STORING {
+            self.storing.push((sid, files));
         }
     }
 

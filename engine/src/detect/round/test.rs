@@ -181,7 +181,8 @@ impl Round<'_> {
         if answer == Answer::Now && self.test_buffers(program, true).is_none() {
             answer = Answer::Never;
         }
-        self.remember_answer(id, application, at, answer);
+        let sid = u32::try_from(program.identity & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        self.remember_answer((id, sid), application, at, answer);
         (answer == Answer::Now).then_some(HitSource::Transaction { index })
     }
 
@@ -189,7 +190,7 @@ impl Round<'_> {
     /// further file that it speaks of, or for each state that it asks about; and waits for what may still come.
     fn remember_answer(
         &mut self,
-        id: SignatureId,
+        (id, sid): (SignatureId, u32),
         application: &Application,
         (protocol, transaction): (ProtocolId, &dyn Transaction),
         answer: Answer,
@@ -201,10 +202,10 @@ impl Round<'_> {
         let half = direction.index();
         if answer == Answer::Now {
             let stored = application.stored((protocol, transaction), direction, self.work);
-            flow.transactions.of(transaction.id()).store(stored.files);
-            for (stores, stored) in flow.stores.iter_mut().zip(stored.flow) {
-                *stores |= stored;
-            }
+            flow.transactions
+                .of(transaction.id())
+                .store(sid, stored.files);
+            flow.store(sid, stored.flow);
         }
         let memory = flow.transactions.of(transaction.id());
         match answer {
