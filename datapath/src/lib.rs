@@ -9,7 +9,7 @@
 //! - [`kernel`]: nft table, capture devices, lease;
 //! - [`netns`]: finding a pod interface's peer from inside its network namespace;
 //! - [`support`]: what this kernel and host lack;
-//! - [`priority`]: of the thread that renews the lease.
+//! - [`priority`]: of the threads that renew the lease and that carry packets.
 //!
 //! Everything here is synchronous and acts in the network namespace of the calling thread.
 

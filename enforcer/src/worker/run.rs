@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Cache};
 use weir_datapath::mark::{self, CaptureMark};
+use weir_datapath::priority;
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Timestamp, WireDirection,
 };
@@ -77,6 +78,12 @@ impl Worker {
     pub(super) fn run(mut self) -> Result<(), WorkerError> {
         let pulse = Arc::clone(&self.pulse);
         let _entered = pulse.enter();
+        if let Err(error) = priority::carry() {
+            log::info!(
+                "worker {} runs like any other thread ({error}): under load packets wait longer; CAP_SYS_NICE would help",
+                self.index
+            );
+        }
         let mut idle_since: Option<Instant> = None;
         loop {
             pulse.beat();
