@@ -117,6 +117,43 @@ fn lines_and_mails() -> Vec<Case> {
     ]
 }
 
+fn http2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [&head, payload].concat()
+}
+
+/// Connections of many unfinished streams, of frames that each are a transaction, of values to remember.
+fn http2_connections() -> Vec<Case> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    // A field that fills the table, named over and over: few bytes that stand for many.
+    let mut block = vec![0x40, 1, b'a', 127, 0x91, 0x1e];
+    block.extend(vec![b'v'; 127 + 0x11 + (0x1e << 7)]);
+    block.extend([0xbe; 14]);
+    let fields = http2_frame(1, 5, 1, &block);
+    let endless = http2_frame(1, 0, 1, &[0x82]);
+    let more = http2_frame(9, 0, 1, &[0x82; 16_000]);
+    let ping = http2_frame(6, 0, 0, b"12345678");
+    let windows: Vec<u8> = (0..1000_u32)
+        .flat_map(|size| http2_frame(8, 0, 1, &size.to_be_bytes()))
+        .collect();
+    let start = http2_frame(4, 0, 0, b"");
+    let content = http2_frame(0, 0, 1, &[7; 9000]);
+    let hostile_client = |unit: &[u8]| hostile(PREFACE, unit);
+    vec![
+        ("http2", ToServer, hostile_client(&fields), 64 << 20),
+        (
+            "http2",
+            ToServer,
+            hostile(&[PREFACE, &endless].concat(), &more),
+            1 << 20,
+        ),
+        ("http2", ToServer, hostile_client(&ping), 1 << 20),
+        ("http2", ToServer, hostile_client(&windows), 1 << 20),
+        ("http2", ToClient, hostile(&start, &content), 1 << 20),
+    ]
+}
+
 #[test]
 fn hostile_peers_are_held_within_bounds_and_forgotten() {
     let record = |body: &[u8]| {
@@ -148,6 +185,7 @@ fn hostile_peers_are_held_within_bounds_and_forgotten() {
         ),
     ];
     cases.extend(lines_and_mails());
+    cases.extend(http2_connections());
     for (number, (name, direction, bytes, bound)) in cases.iter().enumerate() {
         let protocol = protocol_named(name).unwrap().protocol();
         let mut parser = protocol.open(&Limits::default());

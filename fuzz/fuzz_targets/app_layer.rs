@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use weir_engine::app_layer::{
-    AppFlow, BufferShape, Feed, Limits, ParserPool, Peers, ProtocolId, Recognition, Transaction, Window,
-    buffers,
+    AppFlow, BufferShape, Feed, Limits, ParserPool, Peers, ProtocolId, Recognition, Transaction,
+    Window, buffers,
 };
 use weir_engine::event::FlowDirection::{self, ToClient, ToServer};
 use weir_engine::frame::Timestamp;
@@ -138,14 +138,20 @@ fn look(flow: &AppFlow, keep: bool) -> Vec<String> {
 fn show(protocol: ProtocolId, transaction: &dyn Transaction) -> Vec<String> {
     let mut shown = Vec::new();
     for spec in protocol.protocol().buffers() {
-        for id in buffers(spec.keyword, Some(spec.direction)).filter(|id| id.protocol() == protocol) {
+        for id in buffers(spec.keyword, Some(spec.direction)).filter(|id| id.protocol() == protocol)
+        {
             for index in 0..4096 {
                 let Some(found) = transaction.buffer(id, index) else {
                     break;
                 };
                 assert!(found.fresh_from <= found.bytes.len());
                 assert!(index == 0 || spec.shape != BufferShape::Single);
-                shown.push(format!("{} {} {}", spec.keyword, found.bytes.escape_ascii(), found.complete));
+                shown.push(format!(
+                    "{} {} {}",
+                    spec.keyword,
+                    found.bytes.escape_ascii(),
+                    found.complete
+                ));
             }
         }
     }

@@ -15,11 +15,17 @@ fuzz_target!(|text: &str| {
     let mut vars = Vars::new();
     for line in text.lines() {
         if let Ok(expression) = parse_addresses(line) {
-            assert_eq!(parse_addresses(&expression.to_string()).as_ref(), Ok(&expression));
+            assert_eq!(
+                parse_addresses(&expression.to_string()).as_ref(),
+                Ok(&expression)
+            );
             let _ = vars.expand_address(&expression);
         }
         if let Ok(expression) = parse_ports(line) {
-            assert_eq!(parse_ports(&expression.to_string()).as_ref(), Ok(&expression));
+            assert_eq!(
+                parse_ports(&expression.to_string()).as_ref(),
+                Ok(&expression)
+            );
             let _ = vars.expand_port(&expression);
         }
         if let Some((name, value)) = line.split_once('=') {

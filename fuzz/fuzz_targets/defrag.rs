@@ -18,7 +18,11 @@ fuzz_target!(|data: &[u8]| {
     let Some((flags, steps)) = data.split_first() else {
         return;
     };
-    let mode = if flags & 1 == 0 { Mode::Prevent } else { Mode::Detect };
+    let mode = if flags & 1 == 0 {
+        Mode::Prevent
+    } else {
+        Mode::Detect
+    };
     let limits = DefragLimits {
         datagrams: 4,
         fragments: 8,
@@ -82,7 +86,16 @@ fn fragment(step: &[u8], v6: bool) -> Vec<u8> {
         frame.extend([17, 0, offset_high, offset_low | more, 0, 0, 0, id]);
     } else {
         let [len_high, len_low] = ((len + 20) as u16).to_be_bytes();
-        frame.extend([0x45, 0, len_high, len_low, 0, id, (high & 0x1f) | more << 5, low]);
+        frame.extend([
+            0x45,
+            0,
+            len_high,
+            len_low,
+            0,
+            id,
+            (high & 0x1f) | more << 5,
+            low,
+        ]);
         frame.extend([64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
     }
     frame.extend(data);

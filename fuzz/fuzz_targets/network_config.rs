@@ -9,7 +9,9 @@ use weir_cni_plugin::policy;
 
 fuzz_target!(|data: &[u8]| {
     let _ = stated_version(data);
-    let Ok(config) = NetworkConfig::parse(data) else { return };
+    let Ok(config) = NetworkConfig::parse(data) else {
+        return;
+    };
     let _ = config.run_dir_or_default();
     let _ = config.valid_attachments();
     if let (Ok(options), Ok(annotations)) = (config.options(), config.pod_annotations()) {
@@ -23,15 +25,22 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(prev_result) = config.prev_result() {
         let _ = prev_result.pod_ips("eth0");
-        let printed = prev_result.print(config.version()).expect("prints what it read");
+        let printed = prev_result
+            .print(config.version())
+            .expect("prints what it read");
         passes_through(data, &printed, config.version().as_str());
     }
 });
 
 /// Compares as `serde_json` reads both, where it can (it limits the depth).
 fn passes_through(stdin: &[u8], printed: &[u8], version: &str) {
-    let Ok(mut expected) = serde_json::from_slice::<Value>(stdin) else { return };
+    let Ok(mut expected) = serde_json::from_slice::<Value>(stdin) else {
+        return;
+    };
     let mut expected = expected["prevResult"].take();
     expected["cniVersion"] = version.into();
-    assert_eq!(serde_json::from_slice::<Value>(printed).ok(), Some(expected));
+    assert_eq!(
+        serde_json::from_slice::<Value>(printed).ok(),
+        Some(expected)
+    );
 }

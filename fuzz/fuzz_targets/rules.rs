@@ -10,7 +10,11 @@ fuzz_target!(|data: &[u8]| {
         let expected = rule.clone().without_positions();
         let again = parse(&rule.to_string());
         assert!(again.diagnostics.is_empty(), "{rule}: {again:?}");
-        let again = again.rules.into_iter().next().map(|rule| rule.without_positions());
+        let again = again
+            .rules
+            .into_iter()
+            .next()
+            .map(|rule| rule.without_positions());
         assert_eq!(again.as_ref(), Some(&expected), "{rule}");
 
         let text = canonical(&rule);

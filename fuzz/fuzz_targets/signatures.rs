@@ -5,7 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use weir_engine::decode::decode;
 use weir_engine::detect::{
-    CompileEnv, Detector, Effect, Extent, Inspection, Limits, NoClassifications, NoVariables, RuleSet,
+    CompileEnv, Detector, Effect, Extent, Inspection, Limits, NoClassifications, NoVariables,
+    RuleSet,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -13,10 +14,16 @@ use weir_engine::frame::{
 
 /// An IPv4 datagram from port 1024 to port 53 with that payload.
 fn datagram(payload: &[u8]) -> Vec<u8> {
-    let length = |bytes: usize| u16::try_from(bytes + payload.len()).unwrap_or(0).to_be_bytes();
+    let length = |bytes: usize| {
+        u16::try_from(bytes + payload.len())
+            .unwrap_or(0)
+            .to_be_bytes()
+    };
     let mut frame = vec![0x45, 0];
     frame.extend(length(28));
-    frame.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 4, 0, 0, 53]);
+    frame.extend([
+        0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 4, 0, 0, 53,
+    ]);
     frame.extend(length(8));
     frame.extend([0, 0]);
     frame.extend(payload);
@@ -24,7 +31,10 @@ fn datagram(payload: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let at = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    let at = data
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(data.len());
     let (text, payload) = data.split_at(at);
     let payload = payload.get(..payload.len().min(60_000)).unwrap_or_default();
     let parsed = weir_policies::parse_bytes(text);

@@ -54,8 +54,8 @@ struct Stage {
 /// What was seen in a run.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
-    /// Transactions that have gone, in order.
-    gone: Vec<u8>,
+    /// Transactions that have gone, by number: where they interleave, the cut may change who goes first.
+    gone: Vec<(u64, Vec<u8>)>,
     /// Streaming buffers: whose, and their bytes.
     streams: Vec<((u64, BufferId, usize), Vec<u8>)>,
     /// Bytes of the step that another protocol was left.
@@ -69,7 +69,7 @@ thread_local! {
 }
 
 /// Events of transactions in which the cut may matter: what a decoder gives before it fails is its own.
-const EXCUSED: [&str; 1] = ["gzip_decompression_failed"];
+const EXCUSED: [&str; 2] = ["gzip_decompression_failed", "failed_decompression"];
 
 /// When transactions go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,26 +268,35 @@ impl Stage {
                 .into_iter()
                 .all(|side| transaction.progress(side) >= protocol.complete(side))
         };
-        let mut full = full;
-        while let Some(oldest) = self.parser.transaction(0) {
-            if (self.late || !complete(oldest)) && !std::mem::take(&mut full) {
+        let (mut index, mut room) = (0, !full);
+        while let Some(transaction) = self.parser.transaction(index) {
+            if !self.late && complete(transaction) {
+                room = true;
+                self.retire(index);
+            } else if self.parser.interleaves() {
+                index += 1;
+            } else {
                 break;
             }
-            full = false;
-            self.retire();
+        }
+        if !room {
+            self.retire(0);
         }
     }
 
-    fn retire(&mut self) {
-        if let Some(oldest) = self.parser.transaction(0) {
-            self.outcome.excused |= self.is_excused(oldest);
-            show(
-                oldest,
-                (&self.buffers, &self.numbers),
-                &mut self.outcome.gone,
-            );
+    fn retire(&mut self, index: usize) {
+        self.see_off(index);
+        self.parser.retire_at(index);
+    }
+
+    /// Writes a transaction down.
+    fn see_off(&mut self, index: usize) {
+        if let Some(transaction) = self.parser.transaction(index) {
+            self.outcome.excused |= self.is_excused(transaction);
+            let mut shown = Vec::new();
+            show(transaction, (&self.buffers, &self.numbers), &mut shown);
+            self.outcome.gone.push((transaction.id(), shown));
         }
-        self.parser.retire();
     }
 
     fn is_excused(&self, transaction: &dyn Transaction) -> bool {
@@ -301,11 +310,9 @@ impl Stage {
 
     fn finish(&mut self) {
         for index in 0..self.parser.len() {
-            if let Some(left) = self.parser.transaction(index) {
-                self.outcome.excused |= self.is_excused(left);
-                show(left, (&self.buffers, &self.numbers), &mut self.outcome.gone);
-            }
+            self.see_off(index);
         }
+        self.outcome.gone.sort();
         self.parser.reset();
         self.outcome.streams.sort();
         self.outcome.streams.retain(|(_, bytes)| !bytes.is_empty());
@@ -441,9 +448,9 @@ fn tell(outcome: &Outcome) -> String {
             )
         });
     let streams: String = streams.collect();
-    format!(
-        "{} {:?}{streams}",
-        outcome.gone.escape_ascii(),
-        outcome.upgraded
-    )
+    let gone = outcome.gone.iter();
+    let gone: String = gone
+        .map(|(number, shown)| format!("\n  {number}: {}", shown.escape_ascii()))
+        .collect();
+    format!("{gone} {:?}{streams}", outcome.upgraded)
 }

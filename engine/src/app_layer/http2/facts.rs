@@ -6,6 +6,9 @@
 /// Values of a kind that are remembered.
 const REMEMBERED: usize = 64;
 
+/// Values whose memory is kept for the next transaction.
+const KEPT: usize = 4;
+
 /// Numbers below 256, each once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bytes([u64; 4]);
@@ -77,6 +80,7 @@ impl<T: Copy + PartialEq> Last<T> {
 
     fn clear(&mut self) {
         self.values.clear();
+        self.values.shrink_to(KEPT);
         self.next = 0;
     }
 }

@@ -5,8 +5,9 @@ use crate::app_layer::http::text::Span;
 /// Bytes that each field counts beside its texts (RFC 9113 section 6.5.2).
 const OVERHEAD: usize = 32;
 
-/// Capacity that is kept for the next message.
-const KEPT: usize = 8 << 10;
+/// Capacity that is kept for the next message: of texts, and of fields.
+const KEPT: usize = 1 << 10;
+const FIELDS_KEPT: usize = 16;
 
 /// Fields whose values are asked for by name. Those of several fields are joined: cookies as the standard
 /// has it (section 8.2.3), others as a list.
@@ -228,6 +229,7 @@ impl Head {
             buffer.shrink_to(KEPT);
         }
         self.fields.clear();
+        self.fields.shrink_to(FIELDS_KEPT);
         self.joined.clear();
         self.size = 0;
         (self.names, self.without_cookies, self.start) = Default::default();

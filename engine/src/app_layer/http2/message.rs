@@ -19,6 +19,9 @@ use super::event::Event;
 use super::head::Head;
 use super::{BODY, COMPLETE, HEADERS, TRAILERS};
 
+/// Capacity of texts that is kept for the next message.
+const KEPT: usize = 256;
+
 /// Status of a part of a file.
 const PARTIAL: &[u8] = b"206";
 
@@ -283,10 +286,11 @@ impl Message {
     pub(super) fn clear(&mut self) {
         self.progress = 0;
         self.head.clear();
-        self.line.clear();
-        self.uri.clear();
+        for text in [&mut self.line, &mut self.uri, &mut self.host] {
+            text.clear();
+            text.shrink_to(KEPT);
+        }
         self.path = Span::default();
-        self.host.clear();
         self.body.clear();
         self.form = false;
         self.files.clear();
