@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use weir_policies::rule::ast::{Action, Meta};
 
 use crate::app_layer::{File, Transaction};
-use crate::detect::{Remark, TargetEnd};
+use crate::detect::{Excerpt, Remark, TargetEnd};
 use crate::frame::{AttachmentId, FrameMeta, LinkType, Timestamp};
 use crate::verdict::DropReason;
 
@@ -199,6 +199,8 @@ pub struct Alert<'a> {
     pub app_proto: Option<&'a str>,
     /// What the signature says beside itself.
     pub remarks: &'a [Remark],
+    /// Variables that expressions captured of the flow, by this signature or earlier: names and values.
+    pub flow_variables: &'a [(Excerpt, Excerpt)],
     /// Which end of the packet the signature sees as the target.
     pub target: Option<TargetEnd>,
     /// The transaction that matched, as far as it has come.
@@ -368,4 +370,6 @@ pub struct FlowEnd<'a> {
     pub attachments: [AttachmentId; 2],
     /// Application protocol.
     pub app_proto: Option<&'a str>,
+    /// Variables that expressions captured of it: names and values.
+    pub variables: &'a [(Excerpt, Excerpt)],
 }

@@ -18,7 +18,7 @@ use super::eve_record::{
     VerdictBody,
 };
 use super::eve_time::EveTime;
-use super::eve_value::{Base64, Captured, Contexts, Metadata, Printable};
+use super::eve_value::{Base64, Contexts, Known, Metadata, Printable};
 use super::json_fields;
 use super::pods::{PodIdentity, Pods};
 use crate::settings::{Eve, EveTarget, EventType};
@@ -90,7 +90,7 @@ impl EveFormatter {
                     action: verdict(alert.disposition, alert.action),
                 },
                 app_proto: alert.app_proto,
-                metadata: Captured::of(alert.remarks),
+                metadata: Known::of(alert.remarks, alert.flow_variables),
                 direction: alert.direction.map(record::direction),
                 flow: alert.flow.map(Into::into),
                 tx_id: alert.transaction.map(Transaction::id),
@@ -203,6 +203,7 @@ impl EveFormatter {
             &FlowRecord {
                 header,
                 app_proto: end.app_proto,
+                metadata: Known::of(&[], end.variables),
                 flow: FlowBody {
                     pkts_toserver: flow.to_server.packets,
                     pkts_toclient: flow.to_client.packets,

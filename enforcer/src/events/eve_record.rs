@@ -10,7 +10,7 @@ use weir_engine::event::{Anomaly, AnomalyKind, Ends, FlowDirection, FlowSummary}
 use weir_engine::frame::LinkType;
 
 use super::eve_time::EveTime;
-use super::eve_value::{Base64, Captured, Contexts, Metadata, Printable};
+use super::eve_value::{Base64, Contexts, Known, Metadata, Printable};
 use super::pods::PodIdentity;
 
 /// What every record starts with.
@@ -102,7 +102,7 @@ pub(super) struct AlertRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app_proto: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) metadata: Option<Captured<'a>>,
+    pub(super) metadata: Option<Known<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -336,6 +336,8 @@ pub(super) struct FlowRecord<'a> {
     pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app_proto: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<Known<'a>>,
     pub(super) flow: FlowBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tcp: Option<TcpBody>,

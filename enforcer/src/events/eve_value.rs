@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
-use weir_engine::detect::{CaptureKind, Remark};
+use weir_engine::detect::{CaptureKind, Excerpt, Remark};
 
 /// A signature's metadata: each key once, with the list of its values.
 pub(super) struct Metadata<'a>(pub(super) &'a [(String, String)]);
@@ -76,39 +76,49 @@ enum Context<'a> {
     Text(Printable<'a>),
 }
 
-/// What expressions captured, by what it is a variable of, and entropies, by buffer.
-pub(super) struct Captured<'a>(pub(super) &'a [Remark]);
+/// What is known of the flow and the packet: what expressions captured, and entropies, by buffer.
+pub(super) struct Known<'a> {
+    remarks: &'a [Remark],
+    flow: &'a [(Excerpt, Excerpt)],
+}
 
-impl<'a> Captured<'a> {
-    /// `None`: nothing was.
-    pub(super) fn of(remarks: &'a [Remark]) -> Option<Self> {
-        let shown = |remark: &Remark| match remark {
-            Remark::Captured { kind, .. } => *kind != CaptureKind::Alert,
-            Remark::Entropy { .. } => true,
-            Remark::Context { .. } => false,
-        };
-        remarks.iter().any(shown).then_some(Self(remarks))
+impl<'a> Known<'a> {
+    /// `None`: nothing is.
+    pub(super) fn of(remarks: &'a [Remark], flow: &'a [(Excerpt, Excerpt)]) -> Option<Self> {
+        let known = Self { remarks, flow };
+        let packet = known.of_packet().next().is_some();
+        let some = packet || !flow.is_empty() || known.entropies().next().is_some();
+        some.then_some(known)
     }
 
     fn entropies(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().filter_map(|remark| match remark {
+        self.remarks.iter().filter_map(|remark| match remark {
             Remark::Entropy { buffer, value } => Some((&**buffer, *value)),
+            _ => None,
+        })
+    }
+
+    fn of_packet(&self) -> impl Iterator<Item = (&Excerpt, &Excerpt)> {
+        self.remarks.iter().filter_map(|remark| match remark {
+            Remark::Captured {
+                kind: CaptureKind::Packet,
+                name,
+                value,
+            } => Some((name, value)),
             _ => None,
         })
     }
 }
 
-impl Serialize for Captured<'_> {
+impl Serialize for Known<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, kind) in [
-            ("pktvars", CaptureKind::Packet),
-            ("flowvars", CaptureKind::Flow),
-        ] {
-            let variables = Variables(self.0, kind);
-            if variables.each().next().is_some() {
-                map.serialize_entry(name, &variables)?;
-            }
+        if self.of_packet().next().is_some() {
+            map.serialize_entry("pktvars", &Listed(|| self.of_packet()))?;
+        }
+        if !self.flow.is_empty() {
+            let flow = || self.flow.iter().map(|(name, value)| (name, value));
+            map.serialize_entry("flowvars", &Listed(flow))?;
         }
         if self.entropies().next().is_some() {
             map.serialize_entry("entropy", &Entropies(self))?;
@@ -118,7 +128,7 @@ impl Serialize for Captured<'_> {
 }
 
 /// One number for each buffer.
-struct Entropies<'a>(&'a Captured<'a>);
+struct Entropies<'a>(&'a Known<'a>);
 
 impl Serialize for Entropies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -126,21 +136,10 @@ impl Serialize for Entropies<'_> {
     }
 }
 
-/// One object for each variable of a kind.
-struct Variables<'a>(&'a [Remark], CaptureKind);
+/// One object for each variable.
+struct Listed<F>(F);
 
-impl Variables<'_> {
-    fn each(&self) -> impl Iterator<Item = (Printable<'_>, Printable<'_>)> {
-        self.0.iter().filter_map(|remark| match remark {
-            Remark::Captured { kind, name, value } if *kind == self.1 => {
-                Some((Printable(name.bytes()), Printable(value.bytes())))
-            }
-            _ => None,
-        })
-    }
-}
-
-impl Serialize for Variables<'_> {
+impl<'a, F: Fn() -> I, I: Iterator<Item = (&'a Excerpt, &'a Excerpt)>> Serialize for Listed<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         struct One<'a>(Printable<'a>, Printable<'a>);
         impl Serialize for One<'_> {
@@ -148,7 +147,10 @@ impl Serialize for Variables<'_> {
                 serializer.collect_map([(&self.0, &self.1)])
             }
         }
-        serializer.collect_seq(self.each().map(|(name, value)| One(name, value)))
+        let one = |(name, value): (&'a Excerpt, &'a Excerpt)| {
+            One(Printable(name.bytes()), Printable(value.bytes()))
+        };
+        serializer.collect_seq((self.0)().map(one))
     }
 }
 

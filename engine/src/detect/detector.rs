@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::candidates::Candidates;
 use super::evaluate::{StateStore, Work};
 use super::round::Round;
-use super::state::{HostBits, TaggedHosts, Thresholds};
+use super::state::{Captured, HostBits, TaggedHosts, Thresholds};
 use super::{Effect, Extent, FlowState, Inspection, Limits, Outcome, RuleSet, Scope, SignatureId};
 
 /// Candidates of one packet's transactions that there is room for at the start. More make room: as many
@@ -25,6 +25,8 @@ pub struct Detector {
     thresholds: Thresholds,
     host_bits: HostBits,
     tagged_hosts: TaggedHosts,
+    /// What was captured in the packet at hand.
+    captured: Captured,
 }
 
 /// What the detector counts. Monotonic.
@@ -71,6 +73,7 @@ impl Detector {
             thresholds: Thresholds::new(limits.thresholds, seed),
             host_bits: HostBits::new(limits.host_bits, seed),
             tagged_hosts: TaggedHosts::new(limits.tagged_hosts, seed),
+            captured: Captured::default(),
         }
     }
 
@@ -139,10 +142,12 @@ impl Detector {
             set_back(&mut inspection, flow);
         }
         let packet = inspection.packet;
+        self.captured.clear();
         let store = StateStore {
             flow,
             host_bits: &mut self.host_bits,
             tagged_hosts: &mut self.tagged_hosts,
+            captured: &mut self.captured,
             ends: (packet.source, packet.destination),
             now: inspection.meta.at,
             limit: self.limits.flow_variables,

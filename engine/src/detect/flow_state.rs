@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::application::Memories;
-use super::state::{Name, Tagged, ThresholdState};
-use super::{RuleSet, Signature, SignatureId};
+use super::state::{Captured, Name, Tagged, ThresholdState};
+use super::{Excerpt, RuleSet, Signature, SignatureId};
 use crate::app_layer::ProtocolId;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
@@ -39,6 +39,8 @@ pub struct FlowState {
     pub(super) protocol_known: Option<ProtocolId>,
     /// The connection was established before the packet at hand.
     pub(super) was_established: bool,
+    /// What signatures that matched captured.
+    pub(super) captured: Captured,
     /// What is left of its tags.
     pub(super) tagged: Tagged,
     /// What was inspected of its transactions.
@@ -115,6 +117,12 @@ impl FlowState {
         }
     }
 
+    /// Variables that expressions captured of the flow: names and values.
+    #[must_use]
+    pub fn captured(&self) -> &[(Excerpt, Excerpt)] {
+        self.captured.all()
+    }
+
     /// Forgets the flow, keeping memory for the next one.
     pub fn clear(&mut self) {
         self.dropped_by = None;
@@ -130,6 +138,7 @@ impl FlowState {
         self.protocol_known = None;
         self.was_established = false;
         self.tagged = Tagged::default();
+        self.captured.clear();
         self.bits.clear();
         self.integers.clear();
         self.thresholds.clear();

@@ -238,6 +238,7 @@ impl Flow {
             exception: self.exception,
             attachments: self.attachments,
             app_proto: self.app.view().name(),
+            variables: &[],
         }
     }
 }

@@ -100,6 +100,7 @@ impl Look<'_> {
             app_proto,
             app: known.map(|flow| flow.app.view()),
             condemned: ruling.is_some(),
+            captured: known.map(|flow| flow.detect.captured()).unwrap_or_default(),
         };
         scene.alert(outcome, output);
         if let Some(flow) = flow {

@@ -1,7 +1,7 @@
 //! Records for the output: alerts, drops.
 
 use crate::app_layer::{AppView, Transaction};
-use crate::detect::{Hit, HitSource, Outcome, StreamView};
+use crate::detect::{Excerpt, Hit, HitSource, Outcome, StreamView};
 use crate::event::{
     Alert, Disposition, Drop, Ends, FlowDirection, FlowSummary, Output, TaggedPacket,
 };
@@ -69,6 +69,8 @@ pub(super) struct Scene<'a> {
     pub(super) app_proto: Option<&'static str>,
     pub(super) app: Option<AppView<'a>>,
     pub(super) condemned: bool,
+    /// What was captured of the flow.
+    pub(super) captured: &'a [(Excerpt, Excerpt)],
 }
 
 impl Scene<'_> {
@@ -90,6 +92,7 @@ impl Scene<'_> {
                 payload: self.payload(hit),
                 app_proto: self.app_proto,
                 remarks: outcome.remarks(hit),
+                flow_variables: self.captured,
                 target: signature.target,
                 transaction: self.transaction(hit),
             });

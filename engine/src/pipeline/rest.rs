@@ -11,7 +11,7 @@
 use crate::app_layer::ParserPool;
 use crate::counters::StreamCounters;
 use crate::detect::Extent;
-use crate::event::{FlowDirection, Output};
+use crate::event::{FlowDirection, FlowEnd, Output};
 use crate::flow::{EndReason, Flow, Side};
 use crate::frame::{ChecksumState, FrameMeta, LinkType, Mode, Timestamp, WireDirection};
 use crate::packet::{Network, Packet, TcpHeader, TcpOptions, Transport};
@@ -93,7 +93,10 @@ impl Rest<'_> {
         }
         let end = flow.end(at, reason);
         application::close(flow, at, self.parsers, output);
-        output.flow(&end);
+        output.flow(&FlowEnd {
+            variables: flow.detect.captured(),
+            ..end
+        });
         flow.tcp.recycle(&mut self.memory.pool);
     }
 

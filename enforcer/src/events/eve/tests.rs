@@ -109,6 +109,7 @@ fn alert(meta: &Meta, disposition: Disposition, write: impl FnOnce(&Alert<'_>)) 
         payload: b"GET /\x00\r\n",
         app_proto: Some("http"),
         remarks: &[],
+        flow_variables: &[],
         target: None,
         transaction: None,
     });
@@ -222,6 +223,7 @@ fn flow_has_volumes_times_and_flags() {
         exception: Some(("stream_midstream", "drop-flow")),
         attachments: [AttachmentId(7), AttachmentId(0)],
         app_proto: None,
+        variables: &[(Excerpt::of(b"ua"), Excerpt::of(b"curl"))],
     };
     let record = written(|eve, line| eve.flow(&end, &pods(), line));
     assert_eq!(record["event_type"], "flow");
@@ -231,6 +233,7 @@ fn flow_has_volumes_times_and_flags() {
     assert_eq!(record["flow"]["exception_policy"], exception);
     assert!(record["flow"].get("bypass").is_none());
     assert_eq!(record["dest_pod"]["name"], "web-0");
+    assert_eq!(record["metadata"]["flowvars"], json!([{"ua": "curl"}]));
     let tcp = json!({
         "tcp_flags": "1b", "tcp_flags_ts": "1b", "tcp_flags_tc": "12",
         "fin": true, "syn": true, "psh": true, "ack": true, "state": "closed"
@@ -403,6 +406,7 @@ fn alert_tells_who_attacks_whom_and_what_was_captured_and_known() {
     alert(&meta, Disposition::Allowed, |alert| {
         let alert = Alert {
             remarks: &remarks,
+            flow_variables: &[(Excerpt::of(b"ua"), Excerpt::of(b"curl"))],
             target: Some(TargetEnd::Source),
             ..*alert
         };
@@ -463,6 +467,7 @@ fn captures_and_entropies_are_shown_where_they_are_documented() {
     alert(&meta, Disposition::Allowed, |alert| {
         let alert = Alert {
             remarks: &remarks,
+            flow_variables: &[(Excerpt::of(b"f"), Excerpt::of(b"v"))],
             ..*alert
         };
         let line = written(|eve, into| eve.alert(&alert, &pods(), into));

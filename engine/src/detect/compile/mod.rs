@@ -22,6 +22,7 @@ mod rpc;
 mod rule;
 mod state;
 mod tag;
+mod threshold;
 mod unavailable;
 mod variables;
 
@@ -91,10 +92,10 @@ const EVALUATED: &[&str] = &[
     "byte_math", "byte_test", "classtype", "config", "content", "datarep", "dataset", "decode-event", "depth", "detection_filter",
     "distance", "dsize", "endswith", "engine-event", "entropy", "ether.hdr", "fast_pattern", "flags", "flow", "flow.age",
     "flow.bytes", "flow.bytes_toclient", "flow.bytes_toserver", "flow.pkts", "flow.pkts_toclient",
-    "flow.pkts_toserver", "flowbits", "flowint", "fragbits", "fragoffset", "gid", "hostbits",
+    "flow.pkts_toserver", "flowbits", "flowint", "flowvar", "fragbits", "fragoffset", "gid", "hostbits",
     "icmp_id", "icmp_seq", "icmpv4-csum", "icmpv4.hdr", "icmpv6-csum", "icmpv6.hdr", "icmpv6.mtu", "icode", "id", "igmp-csum", "igmp.hdr", "igmp.type", "ip.dst", "ip.src", "ip_proto", "ipopts", "iprep",
     "ipv4-csum", "ipv4.hdr", "ipv6.hdr", "isdataat", "itype", "metadata", "msg", "noalert", "nocase", "offset",
-    "pcre", "pkt_data", "prefilter", "priority", "rawbytes", "reference", "rev", "rpc", "sameip", "sctp.chunk_cnt",
+    "pcre", "pkt_data", "pktvar", "prefilter", "priority", "rawbytes", "reference", "rev", "rpc", "sameip", "sctp.chunk_cnt",
     "sctp.chunk_data", "sctp.chunk_type", "sctp.hdr", "sctp.vtag", "seq",
     "sid", "startswith", "stream-event", "stream_size", "tag", "target", "tcp.ack", "tcp.flags",
     "tcp.hdr", "tcp.mss", "tcp.seq", "tcp.window", "tcp.wscale", "tcpv4-csum", "tcpv6-csum", "threshold", "tls.store", "tos", "ttl",

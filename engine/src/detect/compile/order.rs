@@ -27,10 +27,11 @@ pub(in crate::detect) fn action_rank(action: Action) -> u8 {
 
 /// Writers, then those that read and write, then the rest.
 fn variable_rank(program: &Program) -> u8 {
-    let writes = program
-        .changes
-        .iter()
-        .any(|change| !matches!(change, StateChange::Bypass | StateChange::Keep));
+    let writes = program.captures
+        || program
+            .changes
+            .iter()
+            .any(|change| !matches!(change, StateChange::Bypass | StateChange::Keep));
     let reads = program.state.iter().any(|test| {
         matches!(
             test,
@@ -41,6 +42,7 @@ fn variable_rank(program: &Program) -> u8 {
                 | StateTest::FlowInt(..)
                 | StateTest::FlowIntPair(..)
                 | StateTest::HostBit { .. }
+                | StateTest::Captured { .. }
         )
     });
     match (writes, reads) {

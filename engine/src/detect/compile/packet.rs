@@ -282,7 +282,12 @@ fn sided(value: &str) -> Result<(Sides, NumberTest), String> {
         "toserver" => Sides::Server,
         "toclient" => Sides::Client,
         "either" => Sides::Either,
-        other => return Err(format!("`{other}` is not toserver, toclient or either")),
+        "both" => Sides::Both,
+        other => {
+            return Err(format!(
+                "`{other}` is not toserver, toclient, either or both"
+            ));
+        }
     };
     Ok((side, parse_number_test(number, u64::MAX)?))
 }

@@ -50,6 +50,8 @@ pub(super) struct BufferBuilder {
     absent: Option<Absent>,
     /// Asked behind all others, as asking may change a set.
     data: Vec<Test>,
+    /// An expression captures something.
+    pub(super) captures: bool,
     /// Keyword of the buffer; empty for the payload.
     keyword: String,
 }
@@ -104,13 +106,15 @@ impl BufferBuilder {
                 new
             }
         };
+        let captures = captures::of(pcre, &regular)?;
+        self.captures |= !captures.is_empty();
         self.push(Item {
             relative,
             moves: !pcre.negated,
             absolute: relative || regular.is_anchored(),
             reads: !pcre.negated,
             test: Test::Pcre(PcreTest {
-                captures: captures::of(pcre, &regular)?,
+                captures,
                 regular,
                 negated: pcre.negated,
                 relative,

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use weir_policies::rule::ast::{
-    Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, Threshold,
-    Track, Written,
+    Action, Buffer, FlowTest, Located, Match, PayloadTest, Position, Rule, Setting, Written,
 };
 
 use super::app_protocol;
@@ -18,12 +17,14 @@ use super::payload::{BufferBuilder, Expressions};
 use super::reputation;
 use super::state::{self, Names, StateOption};
 use super::tag;
+use super::threshold::threshold;
 use super::unavailable::unavailable;
 use super::variables::VariableNames;
 use crate::app_layer::FlowEvent;
 use crate::detect::TargetEnd;
 use crate::detect::application::{Application, ApplicationDraft, legacy_content};
 use crate::detect::buffers;
+use crate::detect::outcome::CaptureKind;
 use crate::detect::program::{
     AppProtocolTest, BufferTests, Chains, FlowCondition, PacketTest, Program, ProtocolMode,
     StateChange, StateTest, Tag,
@@ -114,7 +115,7 @@ pub(super) fn compile(rule: &Rule, shared: &mut Shared<'_>) -> Result<Program, P
         let reason = "it needs a test on a transaction";
         return Err(Problem::new(rule.position, "config", reason));
     }
-    program.threshold = threshold(rule, shared)?;
+    program.threshold = threshold(rule, &shared.env, program.protocol)?;
     program.adjusted = shared
         .env
         .adjustments
@@ -191,6 +192,8 @@ fn read_other(draft: &mut Draft, written: &Written, shared: &mut Shared<'_>) -> 
         "flowint" => state::flow_int(value, &mut shared.names)?,
         "xbits" => state::x_bits(value, &mut shared.names)?,
         "hostbits" => state::host_bits(value, &mut shared.names)?,
+        "flowvar" => state::captured(CaptureKind::Flow, value)?,
+        "pktvar" => state::captured(CaptureKind::Packet, value)?,
         _ => return Err(unavailable(&written.keyword)),
     };
     draft.take(option);
@@ -333,23 +336,6 @@ fn read_setting(draft: &mut Draft, located: &Located<Setting>) -> Result<(), Pro
     Ok(())
 }
 
-/// The rule's threshold, or the one that is set in its place.
-fn threshold(rule: &Rule, shared: &Shared<'_>) -> Result<Option<Threshold>, Problem> {
-    let adjustments = shared.env.adjustments;
-    let instead = adjustments.and_then(|adjustments| adjustments.threshold(rule));
-    let threshold = instead.or(rule.threshold.as_ref()).cloned();
-    if let Some(by) = threshold.as_ref().and_then(|rule| rule.unique_on.as_ref()) {
-        let by_flow = threshold
-            .as_ref()
-            .is_some_and(|rule| rule.track == Track::Flow);
-        if by_flow || !["src_port", "dst_port"].contains(&by.as_str()) {
-            let reason = format!("counting distinct values of `{by}` is not evaluated here");
-            return Err(Problem::new(rule.position, "unique_on", reason));
-        }
-    }
-    Ok(threshold)
-}
-
 fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Program, Problem> {
     let packet_bound = !draft.packet.is_empty();
     let kind = kind(&Asked {
@@ -359,6 +345,7 @@ fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Pro
         of_flow: draft.has_flow || !draft.state.is_empty(),
         of_bytes: !draft.buffers.is_empty() || !draft.application.is_empty(),
     });
+    let captures = draft.buffers.iter().any(|(_, builder)| builder.captures);
     variables_are_at_hand(&draft)
         .map_err(|reason| Problem::new(rule.position, "byte_extract", reason))?;
     let mut payload = None;
@@ -397,6 +384,7 @@ fn assemble(rule: &Rule, header: CompiledHeader, mut draft: Draft) -> Result<Pro
         application,
         scan,
         changes: draft.changes.into_boxed_slice(),
+        captures,
         tags: draft.tags.into_boxed_slice(),
         threshold: None,
         adjusted: None,

@@ -1,9 +1,11 @@
 //! `flowbits`, `flowint`, `xbits` and `hostbits`.
 
 use weir_policies::rule::ast::{FlowBitsCommand, FlowBitsTest};
+use weir_policies::rule::parse_pattern;
 
 use super::packet::integer;
-use crate::detect::matcher::parse_number_test;
+use crate::detect::matcher::{Literal, parse_number_test};
+use crate::detect::outcome::CaptureKind;
 use crate::detect::program::{
     Comparison, FlowOperand, HostCommand, HostTrack, StateChange, StateTest,
 };
@@ -131,18 +133,43 @@ pub(super) fn x_bits(value: &str, names: &mut dyn Names) -> Result<StateOption, 
     host_bit(command, name, track, Some(expire.unwrap_or(30)))
 }
 
-/// `hostbits:command,name[,src|dst];`
+/// `hostbits:command,name[,src|dst[,seconds]];`
 pub(super) fn host_bits(value: &str, names: &mut dyn Names) -> Result<StateOption, String> {
     let parts: Vec<&str> = value.split(',').map(str::trim).collect();
-    let (command, name, track) = match *parts {
+    let (command, name, rest) = match *parts {
         ["noalert"] => return Ok(StateOption::NoAlert),
-        [command, name] => (command, name, HostTrack::Source),
-        [command, name, "src"] => (command, name, HostTrack::Source),
-        [command, name, "dst"] => (command, name, HostTrack::Destination),
-        _ => return Err("it is not `command, name[, src|dst]`".to_owned()),
+        [command, name, ref rest @ ..] if rest.len() <= 2 => (command, name, rest),
+        _ => return Err("it is not `command, name[, src|dst[, seconds]]`".to_owned()),
     };
+    let track = match rest.first() {
+        None | Some(&"src") => HostTrack::Source,
+        Some(&"dst") => HostTrack::Destination,
+        Some(&"both") => return Err("`both` is not evaluated: write it for src and dst".to_owned()),
+        Some(other) => return Err(format!("`{other}` is neither src nor dst")),
+    };
+    let expire = rest.get(1).map(|seconds| integer(seconds)).transpose()?;
     let name = names.name("hostbit", name)?;
-    host_bit(command, name, track, None)
+    host_bit(command, name, track, expire)
+}
+
+/// `flowvar:name,"text";`, `pktvar:name,"text";`
+pub(super) fn captured(kind: CaptureKind, value: &str) -> Result<StateOption, String> {
+    let (name, text) = value.split_once(',').ok_or("it is not `name, \"text\"`")?;
+    let text = text.trim();
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    let pattern = parse_pattern(text)?;
+    let name = name.trim();
+    if name.is_empty() || pattern.is_empty() {
+        return Err("it lacks a name or a text".to_owned());
+    }
+    Ok(StateOption::Test(StateTest::Captured {
+        kind,
+        name: name.as_bytes().into(),
+        text: Literal::new(&pattern, false),
+    }))
 }
 
 fn host_bit(

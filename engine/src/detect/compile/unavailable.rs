@@ -8,9 +8,6 @@ pub(super) fn unavailable(keyword: &str) -> String {
         "replace" => {
             "weir delivers the bytes that it inspected, or none: a rule cannot change them; use `drop`"
         }
-        "flowvar" | "pktvar" => {
-            "the documentation does not say what it means; captures are shown in alerts"
-        }
         "flow.elephant" => "flows are not told apart by rate: use `flow.bytes` and `flow.age`",
         "nfq_set_mark" => "packets do not pass through NFQUEUE",
         "vxlan_vni" | "geneve_vni" => "the number of the virtual network is not kept of a tunnel",

@@ -12,5 +12,5 @@ mod work;
 
 pub(super) use packet::{header_matches, packet_tests_match};
 pub(super) use payload::{Subject, chains_match};
-pub(super) use state::{StateStore, apply_changes, apply_tags, state_matches};
+pub(super) use state::{StateStore, apply_changes, apply_tags, keep_captured, state_matches};
 pub(super) use work::Work;

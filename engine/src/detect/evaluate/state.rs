@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use crate::detect::FlowState;
 use crate::detect::matcher::number_matches;
+use crate::detect::outcome::{CaptureKind, Remark};
 use crate::detect::program::{Comparison, FlowOperand, Program, StateChange, StateTest, TagScope};
-use crate::detect::state::{HostBits, TaggedHosts};
+use crate::detect::state::{Captured, HostBits, TaggedHosts};
 use crate::frame::Timestamp;
 
 /// The state that signatures test and change, for one packet.
@@ -13,6 +14,8 @@ pub(in crate::detect) struct StateStore<'a> {
     pub(in crate::detect) flow: Option<&'a mut FlowState>,
     pub(in crate::detect) host_bits: &'a mut HostBits,
     pub(in crate::detect) tagged_hosts: &'a mut TaggedHosts,
+    /// What signatures that matched captured in the packet.
+    pub(in crate::detect) captured: &'a mut Captured,
     /// Source and destination of the packet.
     pub(in crate::detect) ends: (IpAddr, IpAddr),
     pub(in crate::detect) now: Timestamp,
@@ -45,6 +48,16 @@ pub(in crate::detect) fn state_matches(program: &Program, store: &mut StateStore
         StateTest::HostBit { name, track, set } => {
             let key = store.host_bits.key(*name, *track, store.ends);
             store.host_bits.is_set(key, store.now) == *set
+        }
+        StateTest::Captured { kind, name, text } => {
+            let value = match kind {
+                CaptureKind::Flow => {
+                    let flow = store.flow.as_deref();
+                    flow.and_then(|flow| flow.captured.get(name))
+                }
+                CaptureKind::Packet | CaptureKind::Alert => store.captured.get(name),
+            };
+            value.is_some_and(|value| text.find(value).is_some())
         }
     })
 }
@@ -80,6 +93,24 @@ pub(in crate::detect) fn apply_changes(program: &Program, store: &mut StateStore
             let kept = change_flow(flow, change, store.limit);
             store.full += u64::from(kept.is_err());
         }
+    }
+}
+
+/// Keeps what the signature captured for others.
+pub(in crate::detect) fn keep_captured(remarks: &[Remark], store: &mut StateStore<'_>) {
+    for remark in remarks {
+        let Remark::Captured { kind, name, value } = remark else {
+            continue;
+        };
+        let kept = match kind {
+            CaptureKind::Flow => match store.flow.as_deref_mut() {
+                Some(flow) => flow.captured.set(*name, *value),
+                None => continue,
+            },
+            CaptureKind::Packet => store.captured.set(*name, *value),
+            CaptureKind::Alert => continue,
+        };
+        store.full += u64::from(!kept);
     }
 }
 

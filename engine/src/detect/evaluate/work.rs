@@ -97,6 +97,11 @@ impl Work {
         }
     }
 
+    /// The remarks so far.
+    pub(in crate::detect) fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
     /// The remarks since the last time.
     pub(in crate::detect) fn take_remarks(&mut self) -> std::vec::Drain<'_, Remark> {
         self.remarks.drain(..)

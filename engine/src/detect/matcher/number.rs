@@ -64,7 +64,13 @@ pub(crate) fn parse_number_test(text: &str, largest: u64) -> Result<NumberTest, 
                 masked(mask, value).map(|(mask, value)| NumberTest::NotMask(mask, value))
             }
             (None, Some((mask, value))) => {
-                masked(mask, value).map(|(mask, value)| NumberTest::Mask(mask, value))
+                let (mask, value) = masked(mask, value)?;
+                if value & !mask != 0 {
+                    return Err(format!(
+                        "`{text}` can never match: the mask leaves no such value"
+                    ));
+                }
+                Ok(NumberTest::Mask(mask, value))
             }
             (None, None) => Err(format!("`{text}` lacks a value to compare with")),
         };

@@ -53,6 +53,8 @@ pub(in crate::detect) struct Program {
     pub(in crate::detect) application: Option<Application>,
     pub(in crate::detect) scan: Scan,
     pub(in crate::detect) changes: Box<[StateChange]>,
+    /// It captures what others may ask for.
+    pub(in crate::detect) captures: bool,
     /// What is recorded behind an alert.
     pub(in crate::detect) tags: Box<[Tag]>,
     pub(in crate::detect) threshold: Option<Threshold>,

@@ -2,6 +2,8 @@
 
 use weir_policies::rule::ast::NumberTest;
 
+use crate::detect::matcher::Literal;
+use crate::detect::outcome::CaptureKind;
 use crate::detect::state::Name;
 
 /// A test on what earlier packets left behind.
@@ -20,6 +22,12 @@ pub(in crate::detect) enum StateTest {
         name: Name,
         track: HostTrack,
         set: bool,
+    },
+    /// A variable that an expression captured holds a text.
+    Captured {
+        kind: CaptureKind,
+        name: Box<[u8]>,
+        text: Literal,
     },
 }
 

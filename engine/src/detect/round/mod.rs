@@ -8,7 +8,7 @@ use weir_policies::rule::ast::Action;
 
 use crate::detect::candidates::{Candidates, Found};
 use crate::detect::detector::DetectCounters;
-use crate::detect::evaluate::{StateStore, Work, apply_changes, apply_tags};
+use crate::detect::evaluate::{StateStore, Work, apply_changes, apply_tags, keep_captured};
 use crate::detect::outcome::{Tally, Weight};
 use crate::detect::program::Program;
 use crate::detect::state::Thresholds;
@@ -95,11 +95,12 @@ impl Round<'_> {
     ) -> bool {
         self.counters.matched += 1;
         apply_changes(program, &mut self.store);
+        keep_captured(self.work.remarks(), &mut self.store);
         let decision = self.decide(program);
         let (action, alerts) = self.adjust(program);
         let weight = Weight::new(action, rules.signature(id).priority, id);
         let drops = decision.act && matches!(action, Action::Drop | Action::Reject(_));
-        if decision.alert && alerts {
+        if decision.act {
             apply_tags(program, &mut self.store);
         }
         if program.alerts && decision.alert && alerts {

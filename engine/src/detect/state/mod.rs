@@ -5,11 +5,13 @@
 //! bucket, O(1), and counts it. Keys are keyed hashes of 128 bits: attackers choose addresses.
 
 mod bucket;
+mod captured;
 mod host_bits;
 mod name;
 mod tags;
 mod threshold;
 
+pub(super) use captured::Captured;
 pub(super) use host_bits::HostBits;
 pub(super) use name::Name;
 pub(super) use tags::{Tagged, TaggedHosts};

@@ -91,67 +91,103 @@ fn ports_say_nothing_of_traffic_without_ports() {
     assert!(hits("alert ip any any -> any any (itype:8; sid:1;)", &echo));
 }
 
+/// One of the frames below.
+#[derive(Clone, Copy)]
+enum Frame {
+    Segment,
+    Echo,
+}
+use Frame::{Echo, Segment};
+
+/// Options, the frame, whether they hold of it.
+#[rustfmt::skip]
+const FIELDS: &[(&str, Frame, bool)] = &[
+    ("ttl:61;", Segment, true),
+    ("ttl:<61;", Segment, false),
+    ("tos:16;", Segment, true),
+    ("tos:x10;", Segment, true),
+    ("tos:!16;", Segment, false),
+    ("tos:!0; tos:!8; tos:!24;", Segment, true),
+    ("ttl:>=61;", Segment, true),
+    ("ttl:60-62;", Segment, true),
+    ("ttl:61-63;", Segment, false),
+    ("ttl:!60-62;", Segment, false),
+    ("ttl:&0xf0=0x30;", Segment, true),
+    ("window:!4096;", Segment, false),
+    ("window:!55808;", Segment, true),
+    ("window:4kb;", Segment, true),
+    ("tcp.mss:536-1461;", Segment, true),
+    ("tcp.mss:1460-1500;", Segment, false),
+    ("tcp.mss:>1459;", Segment, true),
+    ("dsize:!7;", Segment, false),
+    ("dsize:!8;", Segment, true),
+    ("icmp_seq:!772;", Echo, false),
+    ("icmp_seq:>771;", Echo, true),
+    ("itype:7<>9;", Echo, true),
+    ("fragbits:!D;", Segment, false),
+    ("fragbits:*MR;", Segment, false),
+    ("fragbits:+DM;", Segment, false),
+    ("id:4660;", Segment, true),
+    ("ip_proto:6;", Segment, true),
+    ("ip_proto:TCP;", Segment, true),
+    ("ip_proto:!udp;", Segment, true),
+    ("fragbits:D;", Segment, true),
+    ("fragbits:M;", Segment, false),
+    ("fragbits:+D;", Segment, true),
+    ("fragbits:!M;", Segment, true),
+    ("fragbits:*MD;", Segment, true),
+    ("fragoffset:0;", Segment, true),
+    ("ipopts:any;", Segment, false),
+    ("flags:PA;", Segment, true),
+    ("flags:A;", Segment, false),
+    ("flags:+A;", Segment, true),
+    ("flags:*SA;", Segment, true),
+    ("flags:!S;", Segment, true),
+    ("flags:A,P;", Segment, true),
+    ("tcp.flags:PA;", Segment, true),
+    ("seq:1000;", Segment, true),
+    ("ack:2000;", Segment, true),
+    ("window:4096;", Segment, true),
+    ("tcp.mss:1460;", Segment, true),
+    ("tcp.mss:<536;", Segment, false),
+    ("sameip;", Segment, false),
+    ("itype:8;", Echo, true),
+    ("itype:>8;", Echo, false),
+    ("icode:3;", Echo, true),
+    ("icmp_id:258;", Echo, true),
+    ("icmp_seq:772;", Echo, true),
+    ("vlan.layers:0;", Segment, true),
+    ("vlan.id:!500;", Segment, false),
+    (
+        "ipv4.hdr; content:\"|3d 06|\"; offset:8; depth:2;",
+        Segment,
+        true,
+    ),
+    ("ipv4.hdr; content:\"payload\";", Segment, false),
+    ("ipv6.hdr; content:\"|06|\";", Segment, false),
+    (
+        "tcp.hdr; content:\"|02 04|\"; offset:20; byte_test:2,=,1460,0,relative;",
+        Segment,
+        true,
+    ),
+    ("tcp.hdr; bsize:24;", Segment, true),
+    ("icmpv4.hdr; content:\"|08 03|\"; startswith;", Echo, true),
+    (
+        "tcp.hdr; bsize:24; content:\"|50|\"; pkt_data; content:\"payload\";",
+        Segment,
+        true,
+    ),
+];
+
 #[test]
 fn header_keywords_read_their_field() {
     let segment = request(b"payload");
     let echo = icmp(8, 3, &[0x01, 0x02, 0x03, 0x04]);
-    for (options, frame, expected) in [
-        ("ttl:61;", &segment, true),
-        ("ttl:<61;", &segment, false),
-        ("tos:16;", &segment, true),
-        ("tos:x10;", &segment, true),
-        ("tos:!16;", &segment, false),
-        ("id:4660;", &segment, true),
-        ("ip_proto:6;", &segment, true),
-        ("ip_proto:TCP;", &segment, true),
-        ("ip_proto:!udp;", &segment, true),
-        ("fragbits:D;", &segment, true),
-        ("fragbits:M;", &segment, false),
-        ("fragbits:+D;", &segment, true),
-        ("fragbits:!M;", &segment, true),
-        ("fragbits:*MD;", &segment, true),
-        ("fragoffset:0;", &segment, true),
-        ("ipopts:any;", &segment, false),
-        ("flags:PA;", &segment, true),
-        ("flags:A;", &segment, false),
-        ("flags:+A;", &segment, true),
-        ("flags:*SA;", &segment, true),
-        ("flags:!S;", &segment, true),
-        ("flags:A,P;", &segment, true),
-        ("tcp.flags:PA;", &segment, true),
-        ("seq:1000;", &segment, true),
-        ("ack:2000;", &segment, true),
-        ("window:4096;", &segment, true),
-        ("tcp.mss:1460;", &segment, true),
-        ("tcp.mss:<536;", &segment, false),
-        ("sameip;", &segment, false),
-        ("itype:8;", &echo, true),
-        ("itype:>8;", &echo, false),
-        ("icode:3;", &echo, true),
-        ("icmp_id:258;", &echo, true),
-        ("icmp_seq:772;", &echo, true),
-        ("vlan.layers:0;", &segment, true),
-        ("vlan.id:!500;", &segment, false),
-        (
-            "ipv4.hdr; content:\"|3d 06|\"; offset:8; depth:2;",
-            &segment,
-            true,
-        ),
-        ("ipv4.hdr; content:\"payload\";", &segment, false),
-        ("ipv6.hdr; content:\"|06|\";", &segment, false),
-        (
-            "tcp.hdr; content:\"|02 04|\"; offset:20; byte_test:2,=,1460,0,relative;",
-            &segment,
-            true,
-        ),
-        ("tcp.hdr; bsize:24;", &segment, true),
-        ("icmpv4.hdr; content:\"|08 03|\"; startswith;", &echo, true),
-        (
-            "tcp.hdr; bsize:24; content:\"|50|\"; pkt_data; content:\"payload\";",
-            &segment,
-            true,
-        ),
-    ] {
+    for &(options, frame, expected) in FIELDS {
+        let frame = match frame {
+            Segment => &segment,
+            Echo => &echo,
+        };
         let rule = format!("alert ip any any -> any any ({options} sid:1;)");
         assert_eq!(hits(&rule, frame), expected, "{options}");
     }
@@ -180,6 +216,8 @@ fn flow_keywords_ask_the_flow() {
         ("flow.pkts:toserver,10;", true),
         ("flow.pkts:toclient,>10;", false),
         ("flow.pkts:either,20;", false),
+        ("flow.pkts:both,>4;", true),
+        ("flow.pkts:both,>5;", false),
         ("flow.bytes_toserver:>2000;", true),
         ("flow.bytes:toclient,<10;", true),
         ("stream_size:client,>,500;", true),
@@ -350,5 +388,31 @@ fn the_window_scale_is_read_as_it_was_sent() {
             expected,
             "{options:?} {value}"
         );
+    }
+}
+
+#[test]
+fn ip_options_are_found_by_kind() {
+    let with = |options: [u8; 8]| {
+        let mut frame = request(b"x");
+        frame[0] = 0x47;
+        frame.splice(20..20, options);
+        let total = u16::try_from(frame.len()).unwrap();
+        frame[2..4].copy_from_slice(&total.to_be_bytes());
+        frame
+    };
+    let record_route = with([7, 7, 4, 0, 0, 0, 0, 0]);
+    let loose = with([1, 131, 7, 4, 10, 0, 0, 9]);
+    let none = request(b"x");
+    for (name, expected) in [
+        ("any", [true, true, false]),
+        ("rr", [true, false, false]),
+        ("lsrr", [false, true, false]),
+        ("nop", [false, true, false]),
+        ("ssrr", [false; 3]),
+    ] {
+        let rule = format!("alert ip any any -> any any (ipopts:{name}; sid:1;)");
+        let found = [&record_route, &loose, &none].map(|frame| hits(&rule, frame));
+        assert_eq!(found, expected, "{name}");
     }
 }

@@ -153,3 +153,112 @@ fn integers_are_compared_with_each_other() {
     let wrong = compile("alert udp any any -> any any (flowint:a,~,b; sid:1;)");
     assert_eq!(wrong.refused.len(), 1);
 }
+
+#[test]
+fn what_is_captured_is_seen_by_rules_of_the_same_packet_or_flow() {
+    let mut lab = Lab::new(
+        r#"alert udp any any -> any any (content:"?"; flowvar:user,"oo"; sid:1;)
+        alert udp any any -> any any (content:"?"; flowvar:user,"f|6f 6f|"; flowvar:user,"foo"; sid:2;)
+        alert udp any any -> any any (content:"?"; pktvar:word,"x"; sid:3;)
+        alert udp any any -> any any (content:"?"; flowvar:nobody,"o"; sid:4;)
+        alert udp any any -> any any (pcre:"/user=(\w+) (\w+)/, flow:user, pkt:word"; sid:5;)
+        alert udp any any -> any any (pcre:"/user=(\w+)/, flow:user"; content:"never"; sid:6;)"#,
+    );
+    let none: [u32; 0] = [];
+    assert_eq!(lab.packet(&datagram(b"?")), none);
+    assert_eq!(lab.packet(&datagram(b"user=foo x ?")), [5, 1, 2, 3]);
+    assert_eq!(lab.packet(&datagram(b"?")), [1, 2], "the packet's are gone");
+    lab.packet(&datagram(b"user=boo y"));
+    assert_eq!(lab.packet(&datagram(b"?")), [1]);
+    lab.flow.clear();
+    assert_eq!(lab.packet(&datagram(b"?")), none);
+    for wrong in ["flowvar:a;", "flowvar:,\"x\";", "pktvar:a,\"\";"] {
+        let text = format!("alert udp any any -> any any ({wrong} sid:1;)");
+        assert_eq!(compile(&text).refused.len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn a_bit_on_a_host_expires_where_a_time_is_given() {
+    let text = "alert udp any any -> any any (content:\"s\"; hostbits:set,y,src,10; sid:1;)\n\
+        alert udp any any -> any any (content:\"?\"; hostbits:isset,y,src; sid:2;)\n\
+        alert udp any any -> any any (content:\"p\"; xbits:set,z,track ip_pair,expire 5; sid:3;)\n\
+        alert udp any any -> any any (content:\"?\"; xbits:isset,z,track ip_pair; sid:4;)\n\
+        alert udp any any -> any any (content:\"q\"; xbits:set,d,track ip_src; sid:5;)\n\
+        alert udp any any -> any any (content:\"?\"; xbits:isset,d,track ip_src; sid:6;)";
+    let mut lab = Lab::new(text);
+    let start = lab.now.0;
+    assert_eq!(lab.packet(&datagram(b"spq")), [1, 3, 5]);
+    for (second, sids) in [
+        (4, &[2, 4, 6][..]),
+        (5, &[2, 6]),
+        (9, &[2, 6]),
+        (10, &[6]),
+        (29, &[6]),
+        (30, &[]),
+    ] {
+        lab.now = Timestamp(start + second * 1_000_000_000);
+        assert_eq!(lab.packet(&datagram(b"?")), sids, "{second}");
+    }
+    for wrong in ["set,y,both", "set,y,left", "set,y,src,x", "set,y,src,1,2"] {
+        let text = format!("alert udp any any -> any any (hostbits:{wrong}; sid:1;)");
+        assert_eq!(compile(&text).refused.len(), 1, "{wrong}");
+    }
+}
+
+/// Seconds at which a match raises an alert, of one match a second from 0 to 19.
+fn alerts(threshold: &str) -> Vec<u64> {
+    let rule = format!("alert udp any any -> any any (content:\"x\"; {threshold} sid:1;)");
+    let mut lab = Lab::new(&rule);
+    let start = lab.now.0;
+    (0..20)
+        .filter(|second| {
+            lab.now = Timestamp(start + second * 1_000_000_000);
+            !lab.packet(&datagram(b"x")).is_empty()
+        })
+        .collect()
+}
+
+#[test]
+fn thresholds_alert_as_often_as_is_documented() {
+    for (threshold, seconds) in [
+        (
+            "threshold:type threshold, track by_src, count 5, seconds 60;",
+            &[4, 9, 14, 19][..],
+        ),
+        (
+            "threshold:type limit, track by_dst, count 2, seconds 10;",
+            &[0, 1, 10, 11],
+        ),
+        (
+            "threshold:type both, track by_src, count 3, seconds 10;",
+            &[2, 12],
+        ),
+        (
+            "threshold:type both, track by_rule, count 1, seconds 60;",
+            &[0],
+        ),
+        (
+            "threshold:type backoff, track by_flow, count 1, multiplier 2;",
+            &[0, 1, 3, 7, 15],
+        ),
+        (
+            "threshold:type backoff, track by_flow, count 5, multiplier 3;",
+            &[4, 14],
+        ),
+        (
+            "detection_filter:track by_both, count 15, seconds 60;",
+            &[15, 16, 17, 18, 19],
+        ),
+    ] {
+        assert_eq!(alerts(threshold), seconds, "{threshold}");
+    }
+    let by_protocol = |protocol: &str| {
+        let text = format!(
+            "alert {protocol} any any -> any any (detection_filter:track by_dst, count 2, seconds 9, unique_on dst_port; sid:1;)"
+        );
+        compile(&text).refused.len()
+    };
+    assert_eq!(["tcp", "udp", "sctp"].map(by_protocol), [0; 3]);
+    assert_eq!(["ip", "icmp"].map(by_protocol), [1; 2]);
+}
