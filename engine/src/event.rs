@@ -293,9 +293,9 @@ pub struct Drop<'a> {
     pub acted: bool,
 }
 
-/// A transaction of the application layer.
+/// A transaction of a flow, as records speak of it.
 #[derive(Clone, Copy, Debug)]
-pub struct TransactionRecord<'a> {
+pub struct TransactionContext<'a> {
     /// When the record is made.
     pub at: Timestamp,
     /// The flow.
@@ -306,6 +306,13 @@ pub struct TransactionRecord<'a> {
     pub app_proto: &'static str,
     /// The transaction.
     pub transaction: &'a dyn Transaction,
+}
+
+/// A transaction of the application layer.
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionRecord<'a> {
+    /// The transaction, and where it was.
+    pub of: TransactionContext<'a>,
     /// A signature asked that the record hold what it leaves out otherwise
     /// ([`Transaction::describe_kept`]).
     pub keep: bool,
@@ -314,16 +321,8 @@ pub struct TransactionRecord<'a> {
 /// A file that a transaction carried.
 #[derive(Clone, Copy, Debug)]
 pub struct FileRecord<'a> {
-    /// When the record is made.
-    pub at: Timestamp,
-    /// The flow.
-    pub flow: FlowSummary,
-    /// Attachments whose interfaces the flow's frames crossed.
-    pub attachments: [AttachmentId; 2],
-    /// Application protocol.
-    pub app_proto: &'static str,
     /// The transaction that carried it.
-    pub transaction: &'a dyn Transaction,
+    pub of: TransactionContext<'a>,
     /// To whom.
     pub direction: FlowDirection,
     /// The file.

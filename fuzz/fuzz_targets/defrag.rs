@@ -7,9 +7,8 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use weir_engine::decode::decode;
 use weir_engine::defrag::{Accepted, Defrag, DefragLimits};
-use weir_engine::frame::{
-    AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
-};
+use weir_engine::frame::{LinkType, Mode};
+use weir_fuzz::frames::meta;
 
 /// Bytes of input that make one fragment: what to send, where, how long, of which datagram.
 const STEP: usize = 5;
@@ -54,20 +53,6 @@ fuzz_target!(|data: &[u8]| {
     defrag.clear(&mut |_| settled += 1);
     assert_eq!(held, settled, "every held fragment is settled exactly once");
 });
-
-fn meta(at: u64, mode: Mode) -> FrameMeta {
-    FrameMeta {
-        at: Timestamp(at),
-        link: LinkType::RawIp,
-        checksum: ChecksumState::Final,
-        gso_size: None,
-        attachment: AttachmentId(1),
-        direction: WireDirection::ToPod,
-        mode,
-        rules: RuleSetId(0),
-        number: at,
-    }
-}
 
 /// A raw IP fragment: block offset, length, flags and data by `step`.
 fn fragment(step: &[u8], v6: bool) -> Vec<u8> {

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use weir_engine::detect::{CompileEnv, Limits, NoClassifications, NoVariables, RuleSet};
 use weir_engine::event::{Alert, Drop, FlowEnd, Output};
-use weir_engine::frame::{
-    AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
-};
+use weir_engine::frame::{FrameMeta, Mode, Timestamp};
 use weir_engine::pipeline::{Engine, EngineConfig, RuleSets};
 use weir_engine::stream::StreamLimits;
 use weir_engine::verdict::Verdict;
+use weir_fuzz::frames::meta;
 
 /// Bytes of input that make one segment: who, flags, sequence, acknowledgement, length, letter.
 const STEP: usize = 6;
@@ -75,20 +74,6 @@ fuzz_target!(|data: &[u8]| {
     engine.finish(Timestamp(u64::MAX / 2), &mut Quiet);
     assert_eq!(engine.counters().flows.active, 0);
 });
-
-fn meta(at: u64, mode: Mode) -> FrameMeta {
-    FrameMeta {
-        at: Timestamp(at),
-        link: LinkType::RawIp,
-        checksum: ChecksumState::Final,
-        gso_size: None,
-        attachment: AttachmentId(1),
-        direction: WireDirection::ToPod,
-        mode,
-        rules: RuleSetId(0),
-        number: at,
-    }
-}
 
 /// A raw IPv4 frame with the segment that `step` says.
 fn segment(step: &[u8]) -> Vec<u8> {

@@ -243,27 +243,27 @@ impl EveFormatter {
         pods: &dyn Pods,
         into: &mut Vec<u8>,
     ) -> bool {
-        let name = record_name(record.app_proto);
+        let name = record_name(record.of.app_proto);
         let wanted = self.protocols.contains(&name) || (record.keep && self.on);
         if !wanted {
             return false;
         }
-        let kind = (object_name(record.app_proto), record.at);
+        let kind = (object_name(record.of.app_proto), record.of.at);
         let head = TransactionHead {
-            header: flow_header(kind, &record.flow, record.attachments, pods),
-            tx_id: record.transaction.id(),
-            app_proto: record.app_proto,
+            header: flow_header(kind, &record.of.flow, record.of.attachments, pods),
+            tx_id: record.of.transaction.id(),
+            app_proto: record.of.app_proto,
         };
         if !write_line(&head, into) {
             return false;
         }
-        add_object(object_name(record.app_proto), into, &mut |fields| {
-            record.transaction.describe(fields);
+        add_object(object_name(record.of.app_proto), into, &mut |fields| {
+            record.of.transaction.describe(fields);
             if record.keep {
-                record.transaction.describe_kept(fields);
+                record.of.transaction.describe_kept(fields);
             }
         });
-        add_beside(record.transaction, into);
+        add_beside(record.of.transaction, into);
         true
     }
 }

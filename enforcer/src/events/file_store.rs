@@ -54,7 +54,7 @@ impl StoredFile {
         Self {
             bytes: bytes.to_vec(),
             record: line,
-            seconds: record.at.0 / 1_000_000_000,
+            seconds: record.of.at.0 / 1_000_000_000,
         }
     }
 }

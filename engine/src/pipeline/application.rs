@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use crate::app_layer::{AppFlow, Feed, ParserPool, Peers, ProtocolId, Transaction, Window};
 use crate::detect::{FlowState, MAX_STORING, StreamView};
 use crate::event::{
-    Anomaly, AnomalyKind, FileRecord, FlowDirection, FlowSummary, Output, TransactionRecord,
+    Anomaly, AnomalyKind, FileRecord, FlowDirection, FlowSummary, Output, TransactionContext,
+    TransactionRecord,
 };
 use crate::flow::Flow;
 use crate::frame::{AttachmentId, FrameMeta, Timestamp};
@@ -24,14 +25,24 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
+    fn context<'t>(
+        &self,
+        protocol: ProtocolId,
+        transaction: &'t dyn Transaction,
+    ) -> TransactionContext<'t> {
+        TransactionContext {
+            at: self.at,
+            flow: self.flow,
+            attachments: self.attachments,
+            app_proto: protocol.protocol().name(),
+            transaction,
+        }
+    }
+
     fn add(&mut self, protocol: ProtocolId, transaction: &dyn Transaction) {
         if !self.detect.is_silent(transaction.id()) {
             self.output.transaction(&TransactionRecord {
-                at: self.at,
-                flow: self.flow,
-                attachments: self.attachments,
-                app_proto: protocol.protocol().name(),
-                transaction,
+                of: self.context(protocol, transaction),
                 keep: self.detect.keeps(),
             });
         }
@@ -67,11 +78,7 @@ impl Records<'_> {
                 }
             }
             self.output.file(&FileRecord {
-                at: self.at,
-                flow: self.flow,
-                attachments: self.attachments,
-                app_proto: protocol.protocol().name(),
-                transaction,
+                of: self.context(protocol, transaction),
                 direction,
                 file,
                 store: self.detect.stores(transaction.id(), direction, index),

@@ -27,19 +27,24 @@ impl EveFormatter {
         pods: &dyn Pods,
         into: &mut Vec<u8>,
     ) -> bool {
-        let mut flow = record.flow;
+        let mut flow = record.of.flow;
         if record.direction == FlowDirection::ToClient {
             flow.ends = flow.ends.reversed();
         }
         let head = TransactionHead {
-            header: flow_header(("fileinfo", record.at), &flow, record.attachments, pods),
-            tx_id: record.transaction.id(),
-            app_proto: record.app_proto,
+            header: flow_header(
+                ("fileinfo", record.of.at),
+                &flow,
+                record.of.attachments,
+                pods,
+            ),
+            tx_id: record.of.transaction.id(),
+            app_proto: record.of.app_proto,
         };
         if !write_line(&head, into) {
             return false;
         }
-        add_transaction(record.app_proto, record.transaction, into);
+        add_transaction(record.of.app_proto, record.of.transaction, into);
         add_object("fileinfo", into, &mut |fields| {
             describe(record.file, stored, fields);
             if stored {
@@ -48,7 +53,7 @@ impl EveFormatter {
                     sids.number("", sid.into());
                 });
             }
-            fields.number("tx_id", record.transaction.id());
+            fields.number("tx_id", record.of.transaction.id());
         });
         true
     }

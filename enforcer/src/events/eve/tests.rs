@@ -7,7 +7,7 @@ use weir_engine::app_layer::{AppEvent, BufferBytes, BufferId, Fields, Transactio
 use weir_engine::detect::{CaptureKind, Excerpt, Remark, TargetEnd};
 use weir_engine::event::{
     Alert, Anomaly, AnomalyKind, Disposition, Drop, Ends, FlowDirection, FlowEnd, FlowSummary,
-    TaggedPacket, TcpEnd, TransactionRecord, Volume,
+    TaggedPacket, TcpEnd, TransactionContext, TransactionRecord, Volume,
 };
 use weir_engine::frame::{
     AttachmentId, ChecksumState, FrameMeta, LinkType, Mode, RuleSetId, Timestamp, WireDirection,
@@ -288,11 +288,13 @@ impl Transaction for Session {
 #[test]
 fn transactions_are_written_where_asked_for_and_kept_ones_in_full() {
     let record = |keep| TransactionRecord {
-        at: Timestamp(1_452_651_960_000_000_000),
-        flow: summary(),
-        attachments: [AttachmentId(7), AttachmentId(0)],
-        app_proto: "tls",
-        transaction: &Session,
+        of: TransactionContext {
+            at: Timestamp(1_452_651_960_000_000_000),
+            flow: summary(),
+            attachments: [AttachmentId(7), AttachmentId(0)],
+            app_proto: "tls",
+            transaction: &Session,
+        },
         keep,
     };
     let written = |types: Vec<EventType>, keep| {
