@@ -71,12 +71,26 @@ pub(super) enum Says {
     Own,
 }
 
-/// Whether a client speaks a protocol whose greeting is `own`, by its lines and what greeted it.
-pub(super) fn probe_client(
-    start: &Start<'_>,
-    own: Greeting,
-    said: impl Fn(&[u8]) -> Says,
-) -> Probe {
+/// Whether a direction speaks a protocol whose greeting is `own` and of whose commands `said` tells.
+pub(super) fn probe(start: &Start<'_>, own: Greeting, said: impl Fn(&[u8]) -> Says) -> Probe {
+    if start.direction == FlowDirection::ToServer {
+        return probe_client(start, own, said);
+    }
+    match greeting(start.bytes) {
+        Greeting::More | Greeting::Either => Probe::More,
+        found if found == own => Probe::Yes,
+        _ => Probe::No,
+    }
+}
+
+/// Whether a command is in a list, whatever its case.
+pub(super) fn is_in(command: &[u8], list: &[&[u8]]) -> bool {
+    let mut list = list.iter();
+    list.any(|known| command.eq_ignore_ascii_case(known))
+}
+
+/// A client is known by its lines and what greeted it.
+fn probe_client(start: &Start<'_>, own: Greeting, said: impl Fn(&[u8]) -> Says) -> Probe {
     let needed = match greeting(start.other) {
         Greeting::More => Says::Own,
         found if found == own || found == Greeting::Either => Says::Shared,

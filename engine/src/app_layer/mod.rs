@@ -25,6 +25,7 @@
 
 mod digest;
 mod dns;
+mod events;
 mod expectation;
 mod feed;
 mod file;

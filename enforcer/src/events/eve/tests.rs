@@ -280,6 +280,14 @@ impl Transaction for Session {
         fields.text("sni", b"a.example");
     }
 
+    fn beside(&self) -> Option<&'static str> {
+        Some("email")
+    }
+
+    fn describe_beside(&self, fields: &mut dyn Fields) {
+        fields.text("status", b"PARSE_DONE");
+    }
+
     fn describe_kept(&self, fields: &mut dyn Fields) {
         fields.list("chain", 1, &mut |_, fields| fields.text("", b"AAEC"));
     }
@@ -292,7 +300,7 @@ fn transactions_are_written_where_asked_for_and_kept_ones_in_full() {
             at: Timestamp(1_452_651_960_000_000_000),
             flow: summary(),
             attachments: [AttachmentId(7), AttachmentId(0)],
-            app_proto: "tls",
+            app_proto: if keep { "ftp-data" } else { "tls" },
             transaction: &Session,
         },
         keep,
@@ -318,8 +326,14 @@ fn transactions_are_written_where_asked_for_and_kept_ones_in_full() {
     assert_eq!(tls["flow_id"], 1234);
     assert_eq!(tls["in_iface"], "veth7");
     assert_eq!(tls["tls"], json!({"sni": "a.example"}));
+    assert_eq!(tls["email"], json!({"status": "PARSE_DONE"}));
     let kept = written(vec![EventType::Alert], true).unwrap();
-    assert_eq!(kept["tls"], json!({"sni": "a.example", "chain": ["AAEC"]}));
+    let names = (&kept["event_type"], &kept["app_proto"]);
+    assert_eq!(names, (&json!("ftp_data"), &json!("ftp-data")));
+    assert_eq!(
+        kept["ftp_data"],
+        json!({"sni": "a.example", "chain": ["AAEC"]})
+    );
 }
 
 #[test]
@@ -335,7 +349,10 @@ fn an_alert_on_a_transaction_holds_its_object() {
         record = written(|eve, line| eve.alert(&alert, &pods(), line));
     });
     assert_eq!(record["tx_id"], json!(3));
-    assert!(record["tls"].is_object(), "{record}");
+    assert!(
+        record["tls"].is_object() && record["email"].is_object(),
+        "{record}"
+    );
     assert_eq!(record["alert"]["signature_id"], json!(2_000_001));
 }
 

@@ -4,9 +4,8 @@
 //! FTP's by any that SMTP does not have, without one by those that no other protocol of this kind has (POP3
 //! and IRC have `USER`, too).
 
-use crate::app_layer::greeting::{Greeting, Says, greeting, probe_client, word};
+use crate::app_layer::greeting::{self, Greeting, Says, is_in, word};
 use crate::app_layer::{Probe, Start};
-use crate::event::FlowDirection::{ToClient, ToServer};
 
 /// Commands of FTP alone (RFC 959, 2228, 2389, 2428, 3659).
 const OWN: &[&[u8]] = &[
@@ -27,26 +26,14 @@ const SHARED: &[&[u8]] = &[
 const COMMON: &[&[u8]] = &[b"AUTH", b"HELP", b"NOOP", b"QUIT"];
 
 pub(super) fn probe(start: &Start<'_>) -> Probe {
-    match start.direction {
-        ToClient => match greeting(start.bytes) {
-            Greeting::Ftp => Probe::Yes,
-            Greeting::No | Greeting::Smtp => Probe::No,
-            Greeting::More | Greeting::Either => Probe::More,
-        },
-        ToServer => probe_client(start, Greeting::Ftp, said),
-    }
+    greeting::probe(start, Greeting::Ftp, said)
 }
 
 fn said(line: &[u8]) -> Says {
     let (command, rest) = word(line);
-    let is = |list: &[&[u8]]| {
-        let mut list = list.iter();
-        list.any(|known| command.eq_ignore_ascii_case(known))
-    };
-    let secure = command.eq_ignore_ascii_case(b"AUTH")
-        && [&b"TLS"[..], b"SSL", b"TLS-C", b"TLS-P"]
-            .iter()
-            .any(|kind| rest.eq_ignore_ascii_case(kind));
+    let is = |list| is_in(command, list);
+    let secure =
+        command.eq_ignore_ascii_case(b"AUTH") && is_in(rest, &[b"TLS", b"SSL", b"TLS-C", b"TLS-P"]);
     if secure || is(OWN) {
         Says::Own
     } else if is(SHARED) {
@@ -66,6 +53,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FlowDirection::ToServer;
 
     fn client(bytes: &[u8], other: &[u8]) -> Probe {
         probe(&Start {

@@ -1,21 +1,10 @@
 //! Anomalies of HTTP: the names that rules know, where this parser raises them.
 
 use crate::app_layer::AppEvent;
-
-/// Declares the events and their names side by side, so that they cannot drift apart.
-macro_rules! events {
-    ($($variant:ident => $name:literal,)*) => {
-        /// An anomaly; an index into [`EVENTS`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub(in crate::app_layer) enum Event { $($variant,)* }
-
-        /// Names of [`Event`], in order.
-        pub(in crate::app_layer) const EVENTS: &[&str] = &[$($name,)*];
-    };
-}
+use crate::app_layer::events::events;
 
 events! {
+    pub(in crate::app_layer),
     GzipDecompressionFailed => "gzip_decompression_failed",
     RequestFieldMissingColon => "request_field_missing_colon",
     ResponseFieldMissingColon => "response_field_missing_colon",

@@ -32,6 +32,7 @@ mod recognise;
 mod replies;
 mod transaction;
 
+use crate::app_layer::events::events;
 use crate::app_layer::{
     BufferShape, BufferSpec, FilePart, Limits, Parser, Probe, Progress, Protocol, Start,
     Transports, greeting,
@@ -70,20 +71,8 @@ const REPLIED: Progress = 1;
 /// The last reply is there.
 const ANSWERED: Progress = 2;
 
-/// Declares the events and their names side by side, so that they cannot drift apart.
-macro_rules! events {
-    ($($variant:ident => $name:literal,)*) => {
-        /// An anomaly; an index into [`EVENTS`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        enum Event { $($variant,)* }
-
-        /// Names of [`Event`], in order.
-        const EVENTS: &[&str] = &[$($name,)*];
-    };
-}
-
 events! {
+    pub(super),
     InvalidReply => "invalid_reply",
     UnmatchedReply => "unable_to_match_reply_with_request",
     LongCommand => "max_command_line_len_exceeded",

@@ -1,8 +1,7 @@
 //! Whether a direction speaks SMTP: a greeting that names it, or commands that only it has.
 
-use crate::app_layer::greeting::{Greeting, Says, greeting, probe_client, word};
+use crate::app_layer::greeting::{self, Greeting, Says, is_in, word};
 use crate::app_layer::{Probe, Start};
-use crate::event::FlowDirection::{ToClient, ToServer};
 
 /// Commands of SMTP and LMTP alone; MAIL and RCPT are looked at more closely.
 const OWN: &[&[u8]] = &[b"BDAT", b"EHLO", b"HELO", b"LHLO", b"STARTTLS"];
@@ -23,22 +22,12 @@ const SHARED: &[&[u8]] = &[
 const COMMON: &[&[u8]] = &[b"AUTH", b"HELP", b"NOOP", b"QUIT"];
 
 pub(super) fn probe(start: &Start<'_>) -> Probe {
-    match start.direction {
-        ToClient => match greeting(start.bytes) {
-            Greeting::Smtp => Probe::Yes,
-            Greeting::No | Greeting::Ftp => Probe::No,
-            Greeting::More | Greeting::Either => Probe::More,
-        },
-        ToServer => probe_client(start, Greeting::Smtp, said),
-    }
+    greeting::probe(start, Greeting::Smtp, said)
 }
 
 fn said(line: &[u8]) -> Says {
     let (command, rest) = word(line);
-    let is = |list: &[&[u8]]| {
-        let mut list = list.iter();
-        list.any(|known| command.eq_ignore_ascii_case(known))
-    };
+    let is = |list| is_in(command, list);
     let path = |name: &[u8], behind: &[u8]| {
         let head = rest.get(..behind.len());
         command.eq_ignore_ascii_case(name)
@@ -63,6 +52,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FlowDirection::ToServer;
 
     #[test]
     fn clients_are_known_by_commands_and_what_greeted_them() {
