@@ -1,19 +1,9 @@
 //! Anomalies of HTTP/2: the names that rules know, where this parser raises them.
 
-/// Declares the events and their names side by side, so that they cannot drift apart.
-macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
-        /// An anomaly; an index into [`EVENTS`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub(super) enum Event { $($(#[$doc])* $variant,)* }
-
-        /// Names of [`Event`], in order.
-        pub(super) const EVENTS: &[&str] = &[$($name,)*];
-    };
-}
+use crate::app_layer::events::events;
 
 events! {
+    pub(super),
     /// A frame where its type must not be: on that stream, or between the frames of a block.
     InvalidFrameHeader => "invalid_frame_header",
     /// The client does not begin with the preface.
