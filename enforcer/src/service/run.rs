@@ -159,10 +159,15 @@ impl Service {
         if view.attachments.is_of(&records) && (view.attachments.is_complete() || pausing) {
             return;
         }
+        let same = view.attachments.is_of(&records);
         let compiled = view.attachments.combinations();
         let snapshot = Snapshot::within(records, &self.settings, &self.node_name, compiled);
         if !snapshot.is_complete() && !pausing {
             self.begin_compile(job);
+        }
+        if same && snapshot.is_complete() == view.attachments.is_complete() {
+            // Rules are being compiled for it: what there is of it is in place.
+            return;
         }
         self.view.store(std::sync::Arc::new(View {
             attachments: std::sync::Arc::new(snapshot),

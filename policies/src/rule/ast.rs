@@ -4,7 +4,16 @@
 //! parsing, so a reader of the tree sees one form only: an ordered list of [`Match`]es, each payload
 //! match naming the [`Buffer`] it looks at.
 
+mod condition;
+mod payload;
+
 use std::net::IpAddr;
+
+pub use condition::{
+    FlagsModifier, FlowBitsCommand, FlowBitsTest, FlowDirection, FlowState, FlowTest, FragmentTest,
+    NumberTest, StreamTest, TcpFlagsTest,
+};
+pub use payload::{Content, FastPattern, Operand, PayloadTest, Pcre};
 
 /// Where a rule or a part of it stands in its file, continuation lines counted as they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -274,211 +283,6 @@ pub enum Match {
     IcmpCode(NumberTest),
     /// Any other known keyword, by its canonical name and raw value: typed as the engine learns it.
     Other(Written),
-}
-
-/// A test on the bytes of a buffer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PayloadTest {
-    /// `content`
-    Content(Content),
-    /// `pcre`
-    Pcre(Pcre),
-    /// Any other payload keyword (`byte_test`, `isdataat`, `bsize`, ...), by name and raw value: typed
-    /// as the engine learns it.
-    Other(Written),
-}
-
-/// An offset, depth, distance or within: a number, or a variable that `byte_extract`/`byte_math` set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
-    /// A number of bytes.
-    Number(i32),
-    /// A variable by name.
-    Variable(String),
-}
-
-/// A `content` with its modifiers.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Content {
-    /// The bytes, escapes and hex undone.
-    pub pattern: Vec<u8>,
-    /// `!"..."`
-    pub negated: bool,
-    /// `nocase`
-    pub nocase: bool,
-    /// `offset`
-    pub offset: Option<Operand>,
-    /// `depth`
-    pub depth: Option<Operand>,
-    /// `distance`
-    pub distance: Option<Operand>,
-    /// `within`
-    pub within: Option<Operand>,
-    /// `startswith`
-    pub startswith: bool,
-    /// `endswith`
-    pub endswith: bool,
-    /// `rawbytes` (no effect, kept for printing).
-    pub rawbytes: bool,
-    /// `fast_pattern` and its form.
-    pub fast_pattern: Option<FastPattern>,
-}
-
-/// Form of `fast_pattern`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FastPattern {
-    /// `fast_pattern`
-    Whole,
-    /// `fast_pattern:only`
-    Only,
-    /// `fast_pattern:offset,length`
-    Chop {
-        /// First byte of the pattern to use.
-        offset: u16,
-        /// How many bytes.
-        length: u16,
-    },
-}
-
-/// A `pcre` in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pcre {
-    /// Text between the delimiters.
-    pub pattern: String,
-    /// Flags behind the closing delimiter that belong to the regular expression (`i`, `s`, `m`, `x`,
-    /// `A`, `E`, `G`) and `R` (relative), `B` (raw bytes), `O` (override limits), `^` ...; the letters
-    /// that name a buffer are resolved into the match's buffer.
-    pub flags: String,
-    /// `!"/.../"`
-    pub negated: bool,
-    /// Names of captures (`pcre:"/x(.*)/, flow:name"`), as written.
-    pub captures: Vec<String>,
-}
-
-/// `flow`
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct FlowTest {
-    /// `to_server`/`from_client` or `to_client`/`from_server`.
-    pub direction: Option<FlowDirection>,
-    /// `established`, `not_established`, `stateless`.
-    pub state: Option<FlowState>,
-    /// `only_stream` / `no_stream`.
-    pub stream: Option<StreamTest>,
-    /// `only_frag` / `no_frag`.
-    pub fragment: Option<FragmentTest>,
-}
-
-/// Direction of a flow, as rules mean it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlowDirection {
-    /// From the side that opened the flow.
-    ToServer,
-    /// To the side that opened the flow.
-    ToClient,
-}
-
-/// State that a `flow` keyword asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlowState {
-    /// The handshake is complete (TCP), or both sides were seen (UDP and others).
-    Established,
-    /// The opposite.
-    NotEstablished,
-    /// Do not care.
-    Stateless,
-}
-
-/// `only_stream` / `no_stream`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StreamTest {
-    /// Only reassembled data.
-    Only,
-    /// Only packets.
-    No,
-}
-
-/// `only_frag` / `no_frag`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FragmentTest {
-    /// Only reassembled fragments.
-    Only,
-    /// Only unfragmented packets.
-    No,
-}
-
-/// `flowbits`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowBitsTest {
-    /// The command.
-    pub command: FlowBitsCommand,
-    /// Names; more than one with `|` (any of) for isset/isnotset. Empty for `noalert`.
-    pub names: Vec<String>,
-}
-
-/// Command of `flowbits`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlowBitsCommand {
-    /// set
-    Set,
-    /// unset
-    Unset,
-    /// toggle
-    Toggle,
-    /// isset
-    IsSet,
-    /// isnotset
-    IsNotSet,
-    /// noalert
-    NoAlert,
-}
-
-/// A comparison with one or two numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NumberTest {
-    /// `n`
-    Equal(u64),
-    /// `!n`
-    NotEqual(u64),
-    /// `<n`
-    Less(u64),
-    /// `<=n`
-    LessOrEqual(u64),
-    /// `>n`
-    Greater(u64),
-    /// `>=n`
-    GreaterOrEqual(u64),
-    /// `a<>b`: strictly between.
-    Between(u64, u64),
-    /// `!a<>b`: at most `a` or at least `b`.
-    NotBetween(u64, u64),
-    /// `&mask=value`
-    Mask(u64, u64),
-    /// `&mask!=value`
-    NotMask(u64, u64),
-}
-
-/// `flags`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TcpFlagsTest {
-    /// How `flags` is compared.
-    pub modifier: FlagsModifier,
-    /// Bits of TCP header byte 13 (FIN 0x01 ... CWR 0x80).
-    pub flags: u8,
-    /// Bits to ignore.
-    pub ignore: u8,
-}
-
-/// Modifier of `flags`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlagsModifier {
-    /// Exactly these.
-    Exact,
-    /// `+`: all of these, others may be set.
-    All,
-    /// `*`: any of these.
-    Any,
-    /// `!`: none of these.
-    Not,
 }
 
 /// Options that do not match traffic.
