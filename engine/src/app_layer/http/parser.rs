@@ -68,15 +68,24 @@ impl HttpParser {
         if !input.bytes.is_empty() {
             self.request.response_begins(shared);
         }
-        let ran = side::take(&mut self.response, input.bytes, input.eof, shared);
-        if let Some(number) = self.response.declined.take() {
-            self.request.body_declined(number, shared);
+        let mut bytes = input.bytes;
+        loop {
+            let ran = side::take(&mut self.response, bytes, input.eof, shared);
+            if let Some(number) = self.response.declined.take() {
+                self.request.body_declined(number, shared);
+            }
+            if shared.tunnel == Tunnel::Declined && self.request.waits_for_tunnel() {
+                // What waited is read now; where there is no room, with what comes next.
+                let _ = side::take(&mut self.request, &[], false, shared);
+            }
+            match (ran, std::mem::take(&mut self.response.yields)) {
+                (Ran::NoRoom(unread), true) => {
+                    let from = bytes.len().saturating_sub(unread);
+                    bytes = bytes.get(from..).unwrap_or_default();
+                }
+                (ran, _) => return ran,
+            }
         }
-        if shared.tunnel == Tunnel::Declined && self.request.waits_for_tunnel() {
-            // What waited is read now; where there is no room, with what comes next.
-            let _ = side::take(&mut self.request, &[], false, shared);
-        }
-        ran
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct ResponseSide {
     pub(super) upgrade: Upgrade,
     /// Number of a request whose body was declined.
     pub(super) declined: Option<u64>,
+    /// The requests have to learn of the response that has just come before what is behind it is read.
+    pub(super) yields: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl ResponseSide {
             switched: false,
             upgrade: Upgrade::default(),
             declined: None,
+            yields: false,
         }
     }
 
@@ -83,6 +86,7 @@ impl ResponseSide {
         self.switched = false;
         self.upgrade.agreed(None);
         self.declined = None;
+        self.yields = false;
     }
 
     /// The transaction at hand; where it was let go, a new one that goes on with it.
@@ -273,9 +277,11 @@ impl ResponseSide {
         }
         if kind == Kind::Connect {
             shared.tunnel = Tunnel::Declined;
+            self.yields = true;
         }
         if (400..500).contains(&status) {
             self.declined = self.current;
+            self.yields = true;
         }
         if kind == Kind::Head || bodiless && !framed {
             return self.complete(shared).map(|()| false);
@@ -432,6 +438,10 @@ impl Side for ResponseSide {
 
     fn has_failed(&self) -> bool {
         self.state == State::Failed
+    }
+
+    fn yields(&self) -> bool {
+        self.yields
     }
 
     fn end(&mut self, shared: &mut Shared) {

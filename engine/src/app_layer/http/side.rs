@@ -18,8 +18,8 @@ pub(super) enum Step {
 pub(super) enum Ran {
     /// All is taken or waits.
     Through,
-    /// There is no room for a transaction, or another protocol follows; so many bytes at the end of the
-    /// input were not taken.
+    /// There is no room for a transaction, another protocol follows, or the direction yields; so many bytes at
+    /// the end of the input were not taken.
     NoRoom(usize),
     /// Nothing can be made of this direction.
     Failed,
@@ -35,6 +35,11 @@ pub(super) trait Side {
 
     /// Nothing can be made of what comes.
     fn has_failed(&self) -> bool;
+
+    /// The other direction has to learn of what was read before anything else is.
+    fn yields(&self) -> bool {
+        false
+    }
 
     /// Nothing more belongs to the message at hand.
     fn end(&mut self, shared: &mut Shared);
@@ -72,6 +77,9 @@ fn run(side: &mut impl Side, bytes: &[u8], eof: bool, shared: &mut Shared) -> (u
         }
         if side.has_failed() {
             return (bytes.len(), true, false);
+        }
+        if side.yields() && at < bytes.len() {
+            return (at, false, true);
         }
     }
     (at, true, false)

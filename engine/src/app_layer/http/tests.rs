@@ -284,6 +284,21 @@ fn a_tunnel_is_another_protocol_only_if_it_is_granted() {
 }
 
 #[test]
+fn what_waited_for_a_tunnel_is_read_before_further_responses_are() {
+    let answers = b"HTTP/1.1 403 No\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\n\r\nb";
+    for piece in [1, 7, answers.len()] {
+        let mut fed = Fed::new();
+        fed.request(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.0\r\n\r\n");
+        for bytes in answers.chunks(piece) {
+            fed.response(bytes);
+        }
+        assert_eq!(fed.transactions().count(), 2, "{piece}");
+        assert_eq!(fed.shown("http.uri", ToServer), ["a:443", "/2"]);
+        assert_eq!(fed.shown("http.stat_code", ToClient), ["403", "200"]);
+    }
+}
+
+#[test]
 fn bytes_that_are_missing_cost_one_message_at_most() {
     let mut fed = Fed::new();
     fed.request(b"POST /1 HTTP/1.0\r\nContent-Length: 10\r\n\r\nab");
