@@ -39,7 +39,9 @@ pub(super) fn describe(transaction: &Http2Transaction, fields: &mut dyn Fields) 
     if let Some(status) = status(&response.head) {
         fields.number("status", status);
     }
-    fields.number("length", response.body.size());
+    if transaction.stream > 0 {
+        fields.number("length", response.body.size());
+    }
     describe_fields("request_headers", &request.head, fields);
     describe_fields("response_headers", &response.head, fields);
     fields.object("http2", &mut |fields| describe_stream(transaction, fields));
