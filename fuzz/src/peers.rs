@@ -240,7 +240,6 @@ impl Stage {
                     return false;
                 }
                 Status::Upgraded { unread } => {
-                    assert!(unread <= input.bytes.len(), "more unread than there was");
                     self.outcome.upgraded = Some(unread + behind);
                     self.settle(input.direction, false);
                     return false;

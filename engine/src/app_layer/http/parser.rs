@@ -8,7 +8,7 @@ use super::event::Event;
 use super::request::RequestSide;
 use super::response::ResponseSide;
 use super::shared::{Shared, Tunnel};
-use super::side::{self, Ran};
+use super::side::{self, Ran, Side as _};
 use super::upgrade::Judgement;
 
 /// HTTP/1 in one flow.
@@ -46,7 +46,16 @@ impl HttpParser {
         let (judgement, unread) = upgrade.judge(input.direction, input.bytes, input.eof);
         match judgement {
             Judgement::More => return Status::Continue,
-            Judgement::Fits => return Status::Upgraded { unread },
+            Judgement::Fits => {
+                // Bytes that waited for more are the other protocol's, too.
+                let waiting = match input.direction {
+                    FlowDirection::ToServer => self.request.pending().len(),
+                    FlowDirection::ToClient => self.response.pending().len(),
+                };
+                return Status::Upgraded {
+                    unread: unread + waiting,
+                };
+            }
             Judgement::Differs => {}
         }
         let number = self.shared.open().ok();

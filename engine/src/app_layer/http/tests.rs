@@ -269,6 +269,30 @@ fn an_upgrade_is_told_once_its_transaction_was_looked_at() {
 }
 
 #[test]
+fn what_follows_an_upgrade_is_the_same_for_any_cut() {
+    let answer = b"HTTP/1.1 101 Switching\r\nA: b\r\n\r\r\n\r\n";
+    let left = |cut: usize| {
+        let mut fed = Fed::new();
+        fed.request(b"GET / HTTP/1.0\r\n\r\n");
+        let (mut at, mut end) = (0, cut);
+        while let Some(bytes) = answer.get(at..end) {
+            match fed.feed(ToClient, bytes, false) {
+                Status::Continue => (at, end) = (end, answer.len()),
+                Status::Full { unread } => at = end - unread,
+                Status::Upgraded { unread } => return unread + answer.len() - end,
+                other => panic!("{other:?}"),
+            }
+        }
+        0
+    };
+    let whole = left(answer.len());
+    assert!(whole > 0);
+    for cut in 1..answer.len() {
+        assert_eq!(left(cut), whole, "{cut}");
+    }
+}
+
+#[test]
 fn a_tunnel_is_another_protocol_only_if_it_is_granted() {
     let connect = b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut fed = Fed::new();
