@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{MAX_FILE_NAME, Peers, ProtocolId};
+use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
 /// Sets of the table.
@@ -39,6 +40,17 @@ pub struct Agreed {
     pub port: u16,
 }
 
+/// An agreement of a control connection on another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// The connection.
+    pub agreed: Agreed,
+    /// What it is for, as far as that is known by now.
+    pub purpose: Purpose,
+    /// The connection that was agreed on before, and will not come any more.
+    pub instead_of: Option<Agreed>,
+}
+
 /// What is known of such a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purpose {
@@ -46,6 +58,8 @@ pub struct Purpose {
     pub protocol: ProtocolId,
     /// A number that the protocol gives its purpose; 0: it is not known yet.
     pub kind: u8,
+    /// The direction of what the control connection's client sends in it.
+    pub uploads: FlowDirection,
     /// The name of what it carries, as far as [`MAX_FILE_NAME`] goes.
     pub name: Vec<u8>,
 }
@@ -84,7 +98,16 @@ impl Default for Expectations {
 
 impl Expectations {
     /// Expects a connection from `at` on, or says more of one that is expected already.
-    pub fn add(&self, agreed: Agreed, purpose: &Purpose, at: Timestamp) {
+    pub fn add(&self, agreement: Agreement, at: Timestamp) {
+        let Agreement {
+            agreed,
+            mut purpose,
+            instead_of,
+        } = agreement;
+        if let Some(former) = instead_of {
+            self.take_one(&former, at);
+        }
+        purpose.name.truncate(MAX_FILE_NAME);
         let Some(set) = self.set(&agreed) else {
             return;
         };
@@ -102,13 +125,9 @@ impl Expectations {
         if known.is_none() && way.as_ref().is_some_and(|way| way.until > now) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
-        let name = purpose.name.get(..MAX_FILE_NAME).unwrap_or(&purpose.name);
         *way = Some(Expected {
             agreed,
-            purpose: Purpose {
-                name: name.to_vec(),
-                ..*purpose
-            },
+            purpose,
             until,
         });
         set.until.fetch_max(until, Ordering::Release);
@@ -130,7 +149,9 @@ impl Expectations {
             if from_start {
                 return None;
             }
-            self.take_one(&backward, at)
+            let mut purpose = self.take_one(&backward, at)?;
+            purpose.uploads = purpose.uploads.opposite();
+            Some(purpose)
         })
     }
 
@@ -188,8 +209,18 @@ mod tests {
         Purpose {
             protocol: ProtocolId::all().next().unwrap(),
             kind,
+            uploads: FlowDirection::ToServer,
             name: b"name".to_vec(),
         }
+    }
+
+    fn add(table: &Expectations, port: u16, kind: u8, at: u64) {
+        let agreement = Agreement {
+            agreed: agreed(port),
+            purpose: purpose(kind),
+            instead_of: None,
+        };
+        table.add(agreement, Timestamp(at));
     }
 
     const A: [u8; 4] = [10, 0, 0, 1];
@@ -200,30 +231,49 @@ mod tests {
         let table = Expectations::default();
         let take = |ends: &Peers, at| table.take(ends, true, Timestamp(at));
         let ends = peers(A, B, (4000, 2000));
-        table.add(agreed(2000), &purpose(0), Timestamp(5));
-        table.add(agreed(2000), &purpose(1), Timestamp(6));
+        add(&table, 2000, 0, 5);
+        add(&table, 2000, 1, 6);
         assert_eq!(take(&peers(A, B, (4000, 2001)), 7), None);
         assert_eq!(take(&peers([10, 0, 0, 3], B, (4000, 2000)), 7), None);
         assert_eq!(take(&ends, 7), Some(purpose(1)));
         assert_eq!(take(&ends, 7), None);
-        table.add(agreed(2000), &purpose(1), Timestamp(5));
+        add(&table, 2000, 1, 5);
         assert_eq!(take(&ends, 5 + LIFETIME * NANOSECONDS), None);
     }
 
     #[test]
     fn who_opened_it_matters_only_where_it_was_seen() {
         let table = Expectations::default();
-        table.add(agreed(2000), &purpose(1), Timestamp(0));
+        add(&table, 2000, 1, 0);
         let turned = peers(B, A, (2000, 4000));
         assert_eq!(table.take(&turned, true, Timestamp(1)), None);
-        assert_eq!(table.take(&turned, false, Timestamp(1)), Some(purpose(1)));
+        let found = table.take(&turned, false, Timestamp(1)).unwrap();
+        assert_eq!(
+            found.uploads,
+            FlowDirection::ToClient,
+            "seen the wrong way round"
+        );
+    }
+
+    #[test]
+    fn a_connection_agreed_on_instead_of_another_takes_its_place() {
+        let table = Expectations::default();
+        add(&table, 2000, 1, 0);
+        let agreement = Agreement {
+            agreed: agreed(2001),
+            purpose: purpose(2),
+            instead_of: Some(agreed(2000)),
+        };
+        table.add(agreement, Timestamp(1));
+        let take = |port| table.take(&peers(A, B, (4000, port)), true, Timestamp(2));
+        assert_eq!((take(2000), take(2001)), (None, Some(purpose(2))));
     }
 
     #[test]
     fn the_table_is_bounded_and_counts_what_it_forgets() {
         let table = Expectations::default();
         for port in 0..u16::MAX {
-            table.add(agreed(port), &purpose(1), Timestamp(u64::from(port)));
+            add(&table, port, 1, u64::from(port));
         }
         let kept = (0..u16::MAX)
             .filter(|port| {

@@ -220,7 +220,7 @@ impl AppFlow {
 
     /// Hands bytes to the parser.
     fn parse(&mut self, feed: &Feed<'_>, window: Window<'_>, pool: &mut ParserPool) -> Unread {
-        let State::Parsing(_, parser) = &mut self.state else {
+        let State::Parsing(protocol, parser) = &mut self.state else {
             return Unread::Nothing;
         };
         if window.bytes.is_empty() && !feed.eof {
@@ -240,8 +240,10 @@ impl AppFlow {
         if parser.skipped_tls() {
             self.recogniser.raise(FlowEvent::NoTls);
         }
-        while let Some((agreed, purpose)) = parser.agreed() {
-            pool.expectations.add(agreed, &purpose, feed.at);
+        while let Some(agreement) = parser.agreed() {
+            if self.recogniser.is_plausible(*protocol) {
+                pool.expectations.add(agreement, feed.at);
+            }
         }
         let unread = self.follow(status, pool);
         let left = match unread {

@@ -51,7 +51,7 @@ mod transactions;
 #[cfg(test)]
 mod testing;
 
-pub use expectation::{Agreed, Expectations, Purpose};
+pub use expectation::{Agreed, Agreement, Expectations, Purpose};
 pub use feed::{Feed, ParserPool, Peers, Window};
 pub use file::{
     Algorithm, DigestList, DigestListError, Digests, File, FileMemory, FileNeeds, FileService,

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::event::FlowDirection;
 use crate::frame::Timestamp;
 
-use super::{Agreed, BufferId, Fields, File, FileService, Limits, Peers, ProtocolId, Purpose};
+use super::{Agreement, BufferId, Fields, File, FileService, Limits, Peers, ProtocolId, Purpose};
 
 /// An application protocol: one static value, listed in [`PROTOCOLS`](super::PROTOCOLS).
 pub trait Protocol: Debug + Sync {
@@ -292,7 +292,7 @@ pub trait Parser: Debug + Send {
 
     /// The next connection that the flow has agreed on. Asked behind each [`Self::parse`] until there is
     /// none.
-    fn agreed(&mut self) -> Option<(Agreed, Purpose)> {
+    fn agreed(&mut self) -> Option<Agreement> {
         None
     }
 

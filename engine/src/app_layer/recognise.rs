@@ -107,6 +107,16 @@ impl Recogniser {
         }
     }
 
+    /// Both directions have spoken, and neither of them anything else than `protocol`, as far as their starts were
+    /// seen. One side alone must not have weir take other connections for what they are not.
+    pub(super) fn is_plausible(&self, protocol: ProtocolId) -> bool {
+        self.sides.iter().all(|side| match side.found {
+            Recognition::Known(found) => found == protocol,
+            Recognition::Pending => side.spoke,
+            Recognition::Failed => side.lost,
+        })
+    }
+
     /// What a direction was recognised as.
     pub(super) fn of(&self, direction: FlowDirection) -> Recognition {
         self.sides[direction.index()].found

@@ -117,6 +117,41 @@ fn connections_of_others_are_not_taken_for_data() {
     assert_eq!(data.sorted(), [5]);
 }
 
+/// What a data connection to port 2000 raises behind a control connection.
+fn data(control: &[(Side, &str)], lines: &[(Side, &str)]) -> Vec<u32> {
+    let table = Arc::new(Expectations::default());
+    Talk::new(worker(&table)).control(control);
+    let mut other = worker(&table);
+    other.ports = (4001, 2000);
+    let mut data = Talk::new(other);
+    data.control(lines);
+    data.sorted()
+}
+
+#[test]
+fn what_comes_the_other_way_first_hides_no_file() {
+    let found = data(
+        &PASSIVE,
+        &[(Side::Client, "x"), (Side::Server, "GET / HTTP/1.1")],
+    );
+    assert!(found.contains(&3), "{found:?}");
+}
+
+#[test]
+fn a_client_alone_has_nothing_taken_for_a_data_connection() {
+    let control = [
+        (Side::Client, "PASV\r\n"),
+        (Side::Server, "-ERR unknown command\r\n"),
+        (Side::Client, "ECHO\r\n"),
+        (
+            Side::Server,
+            "227 Entering Passive Mode (10,0,0,2,7,208).\r\n",
+        ),
+    ];
+    let request = [(Side::Client, "GET / HTTP/1.1\r\n\r\n")];
+    assert_eq!(data(&control, &request), [5]);
+}
+
 #[test]
 fn a_bounce_is_told_and_expects_nothing() {
     let table = Arc::new(Expectations::default());

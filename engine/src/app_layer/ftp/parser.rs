@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use crate::app_layer::greeting::{starts_tls, word};
 use crate::app_layer::lines::{Line, Lines};
 use crate::app_layer::{
-    Agreed, Input, Limits, Parser, Peers, Purpose, Status, Surroundings, Transaction, Transactions,
-    ftp_data, protocol_named,
+    Agreed, Agreement, Input, Limits, Parser, Peers, Purpose, Status, Surroundings, Transaction,
+    Transactions, ftp_data, protocol_named,
 };
 use crate::event::FlowDirection::{self, ToClient, ToServer};
 
-use super::address::{self, Place};
+use super::address;
 use super::recognise::is_command;
 use super::replies::{Code, coded};
 use super::transaction::FtpTransaction;
@@ -31,9 +31,11 @@ pub(super) struct FtpParser {
     open: Option<Code>,
     /// Bytes were missing in front of the next line.
     lost: [bool; 2],
-    /// The data connection that was agreed on, and whether the server opens it.
-    channel: Option<Agreed>,
-    agreed: VecDeque<(Agreed, Purpose)>,
+    /// The data connection that was agreed on, and the direction in it of what the client sends.
+    channel: Option<(Agreed, FlowDirection)>,
+    agreed: VecDeque<Agreement>,
+    /// The client has asked the server to wait for it.
+    passive: bool,
     peers: Peers,
     /// There was no room for a transaction.
     was_full: bool,
@@ -58,6 +60,7 @@ impl FtpParser {
             lost: [false; 2],
             channel: None,
             agreed: VecDeque::new(),
+            passive: false,
             peers: Peers::of_port(0),
             was_full: false,
             secured: false,
@@ -167,10 +170,8 @@ impl FtpParser {
                 address != client && address.is_ipv4() == client.is_ipv4()
             };
             transaction.bounce = place.address.is_some_and(elsewhere);
-            if !transaction.bounce {
-                self.expect(place, true);
-            }
         }
+        self.passive |= is_passive(&transaction.command);
         if let Some(kind) = ftp_data::kind(command) {
             self.transfer(kind, data);
         }
@@ -180,48 +181,76 @@ impl FtpParser {
     /// A command asks for a data connection.
     fn transfer(&mut self, kind: u8, name: &[u8]) {
         let channel = self.channel;
+        let asked = channel.is_some() || self.is_channel_asked_for();
         if let Some(transaction) = self.transactions.last_mut()
             && ftp_data::is_of_file(kind)
         {
-            if channel.is_none() {
+            if !asked {
                 transaction.raise(Event::FileBeforePort);
             }
             if name.is_empty() {
                 transaction.raise(Event::FileWithoutName);
             }
         }
-        if let Some(agreed) = channel {
-            self.agree(agreed, kind, name);
+        if let Some(channel) = channel {
+            self.agree(channel, kind, name, None);
         }
     }
 
-    /// A data connection between the two hosts was agreed on.
-    fn expect(&mut self, place: Place, active: bool) {
+    /// Whether a command that is not answered yet asks for a data connection's place.
+    fn is_channel_asked_for(&self) -> bool {
+        let mut waiting = self.transactions.iter().filter(|of| !of.answered);
+        waiting.any(|of| of.active || is_passive(&of.command))
+    }
+
+    /// A data connection between the two hosts was agreed on, instead of the one before. What it is for may have
+    /// been asked already.
+    fn expect(&mut self, port: u16, active: bool) {
         let (client, server) = (self.peers.client.ip(), self.peers.server.ip());
-        let (opener, listener) = if active {
-            (server, client)
+        let (opener, listener, uploads) = if active {
+            (server, client, ToClient)
         } else {
-            (client, server)
+            (client, server, ToServer)
         };
         let agreed = Agreed {
             opener,
             listener,
-            port: place.port,
+            port,
         };
-        self.channel = Some(agreed);
-        self.agree(agreed, 0, &[]);
+        let channel = (agreed, uploads);
+        let former = self.channel.replace(channel).map(|(former, _)| former);
+        let asked = self.transactions.iter().find_map(|of| {
+            let kind = ftp_data::kind(&of.command).filter(|_| !of.answered)?;
+            Some((kind, of.data.clone()))
+        });
+        let former = former.filter(|former| *former != agreed);
+        self.agree(channel, 0, &[], former);
+        if let Some((kind, name)) = asked {
+            self.agree(channel, kind, &name, None);
+        }
     }
 
-    fn agree(&mut self, agreed: Agreed, kind: u8, name: &[u8]) {
+    fn agree(
+        &mut self,
+        (agreed, uploads): (Agreed, FlowDirection),
+        kind: u8,
+        name: &[u8],
+        instead_of: Option<Agreed>,
+    ) {
         let Some(protocol) = protocol_named(ftp_data::NAME) else {
             return;
         };
         let purpose = Purpose {
             protocol,
             kind,
+            uploads,
             name: name.to_vec(),
         };
-        self.agreed.push_back((agreed, purpose));
+        self.agreed.push_back(Agreement {
+            agreed,
+            purpose,
+            instead_of,
+        });
     }
 
     fn reply(&mut self, line: Line<'_>) -> Result<(), NoRoom> {
@@ -302,18 +331,23 @@ impl FtpParser {
         let Some(code) = code else {
             return;
         };
-        let place = match (&transaction.command[..], &code) {
-            (b"PASV", b"227") => last(transaction).and_then(address::pasv),
-            (b"EPSV", b"229") => last(transaction).and_then(address::epsv),
+        // Whatever command it is paired with: a server may answer what this engine takes for none.
+        let passive = match &code {
+            b"227" if self.passive => last(transaction).and_then(address::pasv),
+            b"229" if self.passive => last(transaction).and_then(address::epsv),
             _ => None,
         };
-        if let Some(place) = place {
+        if let Some(place) = passive {
             transaction.port = Some(place.port);
         }
+        let active = transaction.active && !transaction.bounce && code[0] == b'2';
+        let active = transaction.port.filter(|_| active);
         let asks = ftp_data::kind(&transaction.command).is_some();
         let secure = transaction.command == b"AUTH" && code == *b"234";
-        if let Some(place) = place {
-            self.expect(place, false);
+        if let Some(place) = passive {
+            self.expect(place.port, false);
+        } else if let Some(port) = active {
+            self.expect(port, true);
         } else if asks && code[0] == b'2' {
             self.channel = None;
         }
@@ -335,6 +369,11 @@ impl FtpParser {
     }
 }
 
+/// Whether a command asks the server to wait for a data connection.
+fn is_passive(command: &[u8]) -> bool {
+    matches!(command, b"PASV" | b"EPSV" | b"LPSV")
+}
+
 /// The last line of a transaction's replies.
 fn last(transaction: &FtpTransaction) -> Option<&[u8]> {
     let replies = &transaction.replies;
@@ -346,7 +385,7 @@ impl Parser for FtpParser {
         self.peers = surroundings.peers;
     }
 
-    fn agreed(&mut self) -> Option<(Agreed, Purpose)> {
+    fn agreed(&mut self) -> Option<Agreement> {
         self.agreed.pop_front()
     }
 
@@ -418,6 +457,7 @@ impl Parser for FtpParser {
         self.lost = [false; 2];
         self.channel = None;
         self.agreed.clear();
+        self.passive = false;
         self.was_full = false;
         self.secured = false;
         self.skipped_tls = false;

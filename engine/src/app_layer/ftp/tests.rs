@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::app_layer::{
-    Agreed, AppEvent, Fields, FileService, Input, Peers, Purpose, Status, Surroundings,
-    Transaction, ftp_data,
+    Agreement, AppEvent, Fields, FileService, Input, Peers, Status, Surroundings, Transaction,
+    ftp_data,
 };
 use crate::frame::Timestamp;
 use proptest::prelude::*;
 
 struct Fed {
     parser: FtpParser,
-    agreed: Vec<(Agreed, Purpose)>,
+    agreed: Vec<Agreement>,
     gone: Vec<String>,
 }
 
@@ -173,11 +173,15 @@ fn check(fed: &Fed) {
     let found: Vec<_> = fed
         .agreed
         .iter()
-        .map(|(agreed, purpose)| {
-            assert_eq!(purpose.protocol.protocol().name(), ftp_data::NAME);
-            let active = agreed.opener == std::net::IpAddr::from(SERVER);
-            (agreed.port, active, purpose.kind, &purpose.name[..])
-        })
+        .map(
+            |Agreement {
+                 agreed, purpose, ..
+             }| {
+                assert_eq!(purpose.protocol.protocol().name(), ftp_data::NAME);
+                let active = agreed.opener == std::net::IpAddr::from(SERVER);
+                (agreed.port, active, purpose.kind, &purpose.name[..])
+            },
+        )
         .collect();
     assert_eq!(found, agreed());
 }
@@ -195,11 +199,13 @@ fn commands_have_their_replies_and_agree_on_data_connections() {
 fn a_port_of_another_host_is_a_bounce() {
     let mut fed = Fed::new(64);
     let _ = fed.say(ToServer, b"PORT 9,9,9,9,0,80\r\nPORT 10,0,0,1,7,208\r\n");
+    assert_eq!(fed.agreed, [], "not before the server agrees");
     let bounce = |index: usize| {
         let transaction = fed.parser.transaction(index).unwrap();
         transaction.number("ftpbounce", 0)
     };
     assert_eq!((bounce(0), bounce(1)), (Some(1), Some(0)));
+    let _ = fed.say(ToClient, b"200 ok\r\n200 ok\r\n");
     assert_eq!(fed.agreed.len(), 1);
 }
 

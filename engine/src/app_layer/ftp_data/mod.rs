@@ -1,8 +1,9 @@
-//! Data connections of FTP: a file, or a listing, in one direction, and nothing else.
+//! Data connections of FTP: a file, or a listing, and nothing else.
 //!
 //! What they are is known from the control connection ([`Expectations`](crate::app_layer::Expectations)),
-//! never from content: files may start with anything. The whole flow is one transaction; the direction that
-//! brings bytes first carries the file. Listings are no files.
+//! never from content: files may start with anything. The whole flow is one transaction. Its file
+//! comes in one direction; both are read, so that a byte in the other one does not hide it. Listings are no files,
+//! but what the client sends always is one.
 
 mod parser;
 

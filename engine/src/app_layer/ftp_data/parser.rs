@@ -26,23 +26,35 @@ enum Stage {
 }
 
 /// The flow's transaction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Transfer {
     /// The command that asked for it; 0: it is not known.
     kind: u8,
+    /// The direction of what the control connection's client sends.
+    uploads: FlowDirection,
     name: Vec<u8>,
-    /// The direction that brings bytes.
-    direction: Option<FlowDirection>,
+    sides: [Side; 2],
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Side {
     file: File,
-    complete: bool,
-    /// The directions that have been inspected since it was complete.
-    looked: [bool; 2],
+    spoke: bool,
+    ended: bool,
+    /// It has been inspected since both were complete.
+    looked: bool,
 }
 
 impl FtpDataParser {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            transfer: Transfer::default(),
+            transfer: Transfer {
+                kind: 0,
+                uploads: FlowDirection::ToServer,
+                name: Vec::new(),
+                sides: Default::default(),
+            },
             stage: Stage::Before,
             tail: limits.tail,
             service: FileService::default(),
@@ -59,6 +71,7 @@ impl Parser for FtpDataParser {
 
     fn expected(&mut self, purpose: &Purpose) {
         self.transfer.kind = purpose.kind;
+        self.transfer.uploads = purpose.uploads;
         self.transfer.name.clone_from(&purpose.name);
     }
 
@@ -72,10 +85,11 @@ impl Parser for FtpDataParser {
     }
 
     fn gap(&mut self, direction: FlowDirection, missing: u64) -> Status {
-        let transfer = &mut self.transfer;
-        let carries = *transfer.direction.get_or_insert(direction) == direction;
-        if carries && transfer.is_file() {
-            transfer.file.skip(missing);
+        let carries = self.transfer.carries(direction);
+        let side = &mut self.transfer.sides[direction.index()];
+        side.spoke = true;
+        if carries {
+            side.file.skip(missing);
         }
         Status::Continue
     }
@@ -89,12 +103,10 @@ impl Parser for FtpDataParser {
     }
 
     fn inspected(&mut self, direction: FlowDirection) {
-        if self.transfer.carries(direction) {
-            self.transfer.file.inspected(self.tail);
-        }
-        if self.transfer.complete {
-            self.transfer.looked[direction.index()] = true;
-        }
+        let complete = self.transfer.is_complete();
+        let side = &mut self.transfer.sides[direction.index()];
+        side.file.inspected(self.tail);
+        side.looked |= complete;
     }
 
     fn retire(&mut self) {
@@ -108,40 +120,41 @@ impl Parser for FtpDataParser {
 }
 
 impl Transfer {
-    fn is_file(&self) -> bool {
-        is_of_file(self.kind)
+    /// Whether what comes in a direction is a file. What the client sends always is: which command it belongs to
+    /// may be told only behind it.
+    fn carries(&self, direction: FlowDirection) -> bool {
+        is_of_file(self.kind) || direction == self.uploads
+    }
+
+    fn is_complete(&self) -> bool {
+        self.sides.iter().all(|side| side.ended)
     }
 
     fn take(&mut self, input: &Input<'_>, service: &FileService) {
-        if !input.bytes.is_empty() && self.direction.is_none() {
-            self.direction = Some(input.direction);
-        }
-        if self.direction != Some(input.direction) {
-            return;
-        }
-        if self.is_file() && !input.bytes.is_empty() {
-            if !self.file.has_begun() {
-                self.file.open(&self.name, service);
+        let carries = self.carries(input.direction);
+        let side = &mut self.sides[input.direction.index()];
+        if !input.bytes.is_empty() {
+            side.spoke = true;
+            if carries && !side.file.has_begun() {
+                side.file.open(&self.name, service);
             }
-            self.file.push(input.bytes);
+            if carries {
+                side.file.push(input.bytes);
+            }
         }
         if input.eof {
-            self.file.finish(true);
-            self.complete = true;
+            side.file.finish(true);
+            side.ended = true;
         }
-    }
-
-    fn carries(&self, direction: FlowDirection) -> bool {
-        self.direction == Some(direction) && self.is_file()
     }
 
     fn clear(&mut self) {
         self.kind = 0;
         self.name.clear();
-        self.direction = None;
-        self.file.clear();
-        self.complete = false;
-        self.looked = [false; 2];
+        for side in &mut self.sides {
+            side.file.clear();
+            (side.spoke, side.ended, side.looked) = (false, false, false);
+        }
     }
 }
 
@@ -151,17 +164,20 @@ impl Transaction for Transfer {
     }
 
     fn progress(&self, _: FlowDirection) -> Progress {
-        match (self.complete, self.direction) {
-            (true, _) => COMPLETE,
-            (false, Some(_)) => BEGUN,
-            (false, None) => 0,
+        if self.is_complete() {
+            COMPLETE
+        } else if self.sides.iter().any(|side| side.spoke) {
+            BEGUN
+        } else {
+            0
         }
     }
 
     fn buffer(&self, id: BufferId, index: usize) -> Option<BufferBytes<'_>> {
-        let carries = index == 0 && self.carries(id.spec().direction);
+        let side = &self.sides[id.spec().direction.index()];
+        let carries = index == 0 && side.file.has_begun();
         let part = PARTS.get(id.index()).filter(|_| carries)?;
-        self.file.buffer(*part)
+        side.file.buffer(*part)
     }
 
     fn number(&self, keyword: &str, index: usize) -> Option<u64> {
@@ -169,12 +185,12 @@ impl Transaction for Transfer {
     }
 
     fn file(&self, direction: FlowDirection, index: usize) -> Option<&File> {
-        let carries = index == 0 && self.carries(direction) && self.file.has_begun();
-        carries.then_some(&self.file)
+        let file = &self.sides[direction.index()].file;
+        (index == 0 && file.has_begun()).then_some(file)
     }
 
     fn lingers(&self) -> bool {
-        self.looked != [true; 2]
+        !self.sides.iter().all(|side| side.looked)
     }
 
     fn events(&self) -> &[AppEvent] {
