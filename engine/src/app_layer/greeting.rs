@@ -91,22 +91,24 @@ pub(super) fn is_in(command: &[u8], list: &[&[u8]]) -> bool {
 
 /// A client is known by its lines and what greeted it.
 fn probe_client(start: &Start<'_>, own: Greeting, said: impl Fn(&[u8]) -> Says) -> Probe {
-    let needed = match greeting(start.other) {
-        Greeting::More => Says::Own,
-        found if found == own || found == Greeting::Either => Says::Shared,
-        _ if start.other.is_empty() => Says::Own,
+    let (needed, greeted) = match greeting(start.other) {
+        Greeting::More => (Says::Own, false),
+        found if found == own || found == Greeting::Either => (Says::Shared, true),
+        _ if start.other.is_empty() => (Says::Own, false),
         _ => return Probe::No,
     };
     let mut rest = start.bytes;
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let (line, behind) = rest.split_at(end + 1);
         match said(line.trim_ascii_end()) {
+            // The server declines it and waits for the next.
+            Says::Nothing if greeted => rest = behind,
             Says::Nothing => return Probe::No,
             said if said >= needed => return Probe::Yes,
             _ => rest = behind,
         }
     }
-    if may_be_command(rest) {
+    if greeted || may_be_command(rest) {
         Probe::More
     } else {
         Probe::No
@@ -116,21 +118,21 @@ fn probe_client(start: &Start<'_>, own: Greeting, said: impl Fn(&[u8]) -> Says) 
 /// Whether a peer of somebody who speaks such a protocol may: a reply, or a line that starts with a word.
 pub(super) fn confirm(start: &Start<'_>) -> Probe {
     let bytes = start.bytes;
-    let plausible = match start.direction {
-        FlowDirection::ToClient => bytes.iter().take(3).all(u8::is_ascii_digit),
-        FlowDirection::ToServer => {
-            let line = bytes.split(|byte| *byte == b'\n').next();
-            may_be_command(line.unwrap_or_default().trim_ascii_end())
-        }
-    };
-    let enough = match start.direction {
-        FlowDirection::ToClient => bytes.len() > 3,
-        FlowDirection::ToServer => memchr::memchr(b'\n', bytes).is_some(),
-    };
-    match (plausible, enough) {
-        (true, true) => Probe::Yes,
-        (true, false) => Probe::More,
-        (false, _) => Probe::No,
+    if start.direction == FlowDirection::ToClient {
+        let plausible = bytes.iter().take(3).all(u8::is_ascii_digit);
+        return match (plausible, bytes.len() > 3) {
+            (true, true) => Probe::Yes,
+            (true, false) => Probe::More,
+            (false, _) => Probe::No,
+        };
+    }
+    // Lines that are none are declined, and others follow.
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let whole = |line: &[u8]| line.ends_with(b"\n") && !line.trim_ascii().is_empty();
+    if lines.any(|line| whole(line) && may_be_command(line.trim_ascii_end())) {
+        Probe::Yes
+    } else {
+        Probe::More
     }
 }
 

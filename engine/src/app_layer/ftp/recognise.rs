@@ -73,7 +73,7 @@ mod tests {
             ("USER me\r\nPASS x\r\n", "", Probe::More),
             ("USER me\r\nPASS x\r\nSYST\r\n", "", Probe::Yes),
             ("USER me\r\n", "+OK ready\r\n", Probe::No),
-            ("EHLO me\r\n", "220 ready\r\n", Probe::No),
+            ("EHLO me\r\n", "220 ready\r\n", Probe::More),
             ("QUIT\r\n", "220 ready\r\n", Probe::More),
             ("CWD", "", Probe::More),
             ("cwd /\n", "", Probe::Yes),

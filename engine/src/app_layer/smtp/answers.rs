@@ -16,7 +16,7 @@ impl SmtpParser {
         while !rest.is_empty() {
             // An anomaly may need a mail to be told by.
             let full = self.mails.is_full() && self.at(self.current).is_none();
-            if self.secured || full {
+            if full {
                 unread = rest.len();
                 break;
             }
@@ -53,6 +53,19 @@ impl SmtpParser {
             return;
         }
         self.welcomed = true;
+        if code == *b"354" {
+            if !more {
+                self.accept_data();
+            }
+            return;
+        }
+        if !goes_on {
+            self.waiting.skip_blanks(code);
+        }
+        if self.lmtp.due > 0 {
+            self.lmtp.due -= usize::from(!more);
+            return;
+        }
         if goes_on && self.waiting.first().is_none() {
             return;
         }
@@ -62,12 +75,41 @@ impl SmtpParser {
             }
             return;
         };
+        if !sent.may_have(code) {
+            // It answers something else: this one has its answer to come.
+            self.raise(Event::UnmatchedReply);
+            return;
+        }
         if let Some(mail) = self.at(mail).and_then(|at| self.mails.get_mut(at)) {
             mail.replied = true;
+        }
+        if sent == Sent::Ehlo && code[0] == b'2' {
+            self.offered(line.bytes, goes_on);
         }
         if !more {
             self.replied(code, (sent, mail));
         }
+    }
+
+    /// A line of what a server offers (RFC 5321 section 4.1.1.1).
+    fn offered(&mut self, line: &[u8], goes_on: bool) {
+        let keyword = line.get(4..).unwrap_or_default().trim_ascii();
+        // The first line names the server. Where it is the only one, it may well answer something else.
+        self.chunking = goes_on
+            .then(|| self.chunking == Some(true) || keyword.eq_ignore_ascii_case(b"CHUNKING"));
+    }
+
+    /// Whether a server that answers a chunk so, before all of it has come, takes what follows for commands:
+    /// one that knows chunks skips those that it declines (RFC 3030 section 2).
+    fn declines_chunk(&self, code: [u8; 3]) -> bool {
+        let unknown = matches!(&code, b"500" | b"502");
+        let early = code == *b"503" && self.chunking != Some(true);
+        matches!(self.mode, Mode::Chunk(..)) && (unknown || early)
+    }
+
+    /// The client has sent nothing that is not answered.
+    fn awaits_nothing(&self) -> bool {
+        self.mode == Mode::Command && self.waiting.is_empty()
     }
 
     /// A command has its reply.
@@ -75,22 +117,25 @@ impl SmtpParser {
         self.waiting.pop();
         let positive = matches!(code[0], b'2' | b'3');
         match sent {
-            Sent::Data if code[0] == b'3' => {
-                if self.mode == Mode::DataAsked {
-                    self.mode = Mode::Data;
-                }
-            }
             Sent::Data => {
+                self.raise(Event::DataRejected);
                 // A message that was sent all the same is read as what it is to the server.
                 if matches!(self.mode, Mode::DataAsked | Mode::Data) {
-                    self.mode = Mode::Command;
+                    self.abort_message();
                 }
-                self.raise(Event::DataRejected);
             }
+            Sent::Bdat if self.declines_chunk(code) => self.abort_message(),
             Sent::StartTls if positive => self.secured = true,
             Sent::StartTls => self.raise(Event::TlsRejected),
-            Sent::Auth if code == *b"334" => self.mode = Mode::Challenged,
-            Sent::Auth | Sent::Other => {}
+            // What was sent before it came is answered as commands.
+            Sent::Auth if code == *b"334" && self.awaits_nothing() => self.mode = Mode::Challenged,
+            Sent::Mail if positive => self.lmtp.accepted = 0,
+            Sent::Rcpt if positive => self.lmtp.accepted += 1,
+            Sent::End if self.lmtp.spoken => {
+                let accepted = std::mem::take(&mut self.lmtp.accepted);
+                self.lmtp.due = accepted.saturating_sub(1);
+            }
+            _ => {}
         }
         let Some(number) = mail else {
             return;

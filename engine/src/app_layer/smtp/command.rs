@@ -47,6 +47,11 @@ pub(super) fn read(line: &[u8]) -> Command<'_> {
     }
 }
 
+/// Whether a line is a command of a name.
+pub(super) fn is(line: &[u8], name: &[u8]) -> bool {
+    word(line.trim_ascii_start()).0.eq_ignore_ascii_case(name)
+}
+
 /// The address behind `FROM:` or `TO:`, with its brackets, less parameters.
 fn path<'a>(text: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = text.split_at_checked(keyword.len())?;

@@ -1,5 +1,6 @@
 //! Messages behind DATA and in chunks (RFC 3030).
 
+use super::LINE;
 use super::data::Data;
 use super::mime::{Message, Target};
 use super::parser::{Mode, SmtpParser};
@@ -29,8 +30,66 @@ impl SmtpParser {
             self.end_message(true);
         } else {
             self.mode = Mode::Command;
-            self.waiting.push(Sent::Other, self.current);
         }
+    }
+
+    /// The message at hand was declined: what follows is another one, of the same sender and to the same
+    /// recipients.
+    pub(super) fn abort_message(&mut self) {
+        if std::mem::take(&mut self.mode) == Mode::DataAsked {
+            return;
+        }
+        self.data = Data::default();
+        self.message.clear();
+        let Some(at) = self.at(self.current) else {
+            return;
+        };
+        let Some(mail) = self.mails.get_mut(at) else {
+            return;
+        };
+        let number = mail.id;
+        let (sender, recipients) = (mail.sender.clone(), mail.recipients.clone());
+        self.current = None;
+        self.close(number);
+        if let Some(mail) = self.mail() {
+            mail.sender = sender;
+            mail.recipients = recipients;
+        }
+    }
+
+    /// The server takes a message: what follows is one, whatever was made of it before.
+    pub(super) fn accept_data(&mut self) {
+        let dropped = self.waiting.accept_data();
+        // What follows a DATA that waits is its message, of which the end waits behind it.
+        let was_read = dropped.is_some() && !self.waiting.is_empty();
+        if dropped.is_some_and(|dropped| dropped > 1) {
+            let waiting = &self.waiting;
+            for mail in self.mails.iter_mut() {
+                mail.answered |= mail.over && !waiting.has(mail.id);
+            }
+        }
+        match self.mode {
+            Mode::DataAsked => self.begin_data(),
+            Mode::Data => {}
+            _ if was_read => {}
+            Mode::Chunk(..) => {
+                self.abort_message();
+                self.begin_data();
+            }
+            Mode::Command | Mode::Challenged => self.begin_data(),
+        }
+    }
+
+    fn begin_data(&mut self) {
+        self.begin_message();
+        self.mode = Mode::Data;
+        // The start of a line that was taken for a command.
+        let mut lines = std::mem::take(&mut self.lines[0]);
+        if let Some(line) = lines.rest(LINE) {
+            let _ = self.message_bytes(line.bytes);
+        }
+        lines.clear();
+        self.lines[0] = lines;
     }
 
     pub(super) fn message_bytes(&mut self, bytes: &[u8]) -> usize {
@@ -76,10 +135,12 @@ impl SmtpParser {
             message.finish(whole, target);
             target.email.complete = whole;
         });
-        self.mode = Mode::Command;
+        let mode = std::mem::take(&mut self.mode);
         self.data = Data::default();
         if let Some(number) = self.current.take() {
-            self.waiting.push(Sent::Other, Some(number));
+            if mode == Mode::Data {
+                self.waiting.push(Sent::End, Some(number));
+            }
             self.close(number);
         }
     }

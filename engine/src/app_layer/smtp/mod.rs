@@ -13,11 +13,16 @@
 //! - a message ends with a line that is a dot, whatever ends lines: what a strict server takes for more of the
 //!   message is read as commands;
 //! - what a client sends behind DATA before the server has answered is the message
-//!   (`invalid_pipelined_sequence`), unless the server declines it later on;
+//!   (`invalid_pipelined_sequence`), unless the server declines it later on: then the message to come is a
+//!   mail of its own, of the same sender and recipients;
+//! - a 354 is always followed by a message, whichever command it seems to answer; codes that cannot answer the
+//!   command whose turn it is answer none (`unable_to_match_reply_with_request`); blank lines may be answered;
+//! - BDAT is a chunk unless the server's answer to EHLO names extensions without CHUNKING; a server that
+//!   answers 500 or 502 (503, where CHUNKING was not offered) in the middle of one reads on with commands;
 //! - bytes missing in a message leave holes in its files; elsewhere the rest of a line counts only where it
 //!   is a command or a reply as a whole, and missing replies leave the commands at hand unanswered;
-//! - behind an accepted STARTTLS the flow is recognised anew, unless the client goes on in plain text
-//!   (`failed_protocol_change`).
+//! - behind an accepted STARTTLS the flow is recognised anew once the client starts TLS; what else it sends
+//!   is read on (`failed_protocol_change`).
 //!
 //! Bounds: a line is kept up to [`LINE`] bytes, [`PENDING`] commands wait for replies, a mail has
 //! [`RECIPIENTS`] recipients (what follows is another transaction); those of mails: [`mime`].

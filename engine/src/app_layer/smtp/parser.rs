@@ -32,6 +32,9 @@ pub(super) struct SmtpParser {
     pub(super) data: Data,
     pub(super) message: Message,
     pub(super) waiting: Waiting,
+    /// Whether the server takes chunks, as far as it has said.
+    pub(super) chunking: Option<bool>,
+    pub(super) lmtp: Lmtp,
     /// Lines that follow belong to the same reply.
     pub(super) replying: bool,
     /// Who the client said it is.
@@ -48,6 +51,17 @@ pub(super) struct SmtpParser {
     pub(super) skipped_tls: bool,
     pub(super) service: FileService,
     pub(super) tail: usize,
+}
+
+/// A message has a reply for each accepted recipient (RFC 2033 section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lmtp {
+    /// It is LMTP.
+    pub(super) spoken: bool,
+    /// Recipients that were accepted.
+    pub(super) accepted: usize,
+    /// Further replies that the message before has.
+    pub(super) due: usize,
 }
 
 /// What the client sends.
@@ -76,6 +90,8 @@ impl SmtpParser {
             data: Data::default(),
             message: Message::default(),
             waiting: Waiting::default(),
+            chunking: None,
+            lmtp: Lmtp::default(),
             replying: false,
             helo: Vec::new(),
             spoke: [false; 2],
@@ -90,10 +106,12 @@ impl SmtpParser {
 
     /// What follows an accepted STARTTLS. The mails at hand are looked at first.
     fn handed_over(&mut self, input: &Input<'_>) -> Option<Status> {
-        let first = input.bytes.first()?;
-        self.skipped_tls |= input.direction == ToServer && !starts_tls(input.bytes);
+        if input.direction == ToClient || input.bytes.is_empty() {
+            return None;
+        }
         let unread = input.bytes.len();
-        if input.direction == ToServer && first.is_ascii_alphabetic() {
+        if !starts_tls(input.bytes) {
+            self.skipped_tls = true;
             if self.mails.is_full() {
                 return Some(Status::Full { unread });
             }
@@ -148,6 +166,7 @@ impl SmtpParser {
                     if self.spoke[1] {
                         self.raise(Event::InvalidPipelining);
                     }
+                    self.begin_message();
                     self.mode = Mode::Data;
                     0
                 }
@@ -195,6 +214,7 @@ impl SmtpParser {
 
     fn request(&mut self, line: Line<'_>) {
         if line.bytes.trim_ascii().is_empty() {
+            self.waiting.push(Sent::Blank, None);
             return;
         }
         self.spoke[0] = true;
@@ -202,40 +222,62 @@ impl SmtpParser {
             self.raise(Event::LongCommand);
         }
         let command = command::read(line.bytes);
-        let mut sent = Sent::Other;
-        match command {
-            Command::Helo(name) => self.greeted(name),
-            Command::Mail(sender) => self.sender(sender),
-            Command::Rcpt(recipient) => self.recipient(recipient),
-            Command::Data => {
-                sent = Sent::Data;
-                self.mode = Mode::DataAsked;
-                self.begin_message();
-            }
-            Command::Bdat(Some(length), last) => {
-                if length > CHUNK {
-                    self.raise(Event::ChunkTooLong);
+        let sent = match command {
+            Command::Helo(name) => {
+                self.greeted(name);
+                self.lmtp.spoken |= command::is(line.bytes, b"LHLO");
+                if command::is(line.bytes, b"HELO") {
+                    Sent::Other
+                } else {
+                    Sent::Ehlo
                 }
-                self.begin_message();
-                self.begin_chunk(length, last);
-                return;
             }
-            Command::Bdat(None, _) => self.raise(Event::InvalidBdat),
-            Command::StartTls => {
-                sent = Sent::StartTls;
+            Command::Mail(sender) => {
+                self.sender(sender);
+                Sent::Mail
+            }
+            Command::Rcpt(recipient) => {
+                self.recipient(recipient);
+                Sent::Rcpt
+            }
+            Command::Data => {
                 let _ = self.mail();
+                self.mode = Mode::DataAsked;
+                Sent::Data
             }
-            Command::Auth => {
-                sent = Sent::Auth;
-                let _ = self.mail();
+            Command::Bdat(Some(length), last) => return self.bdat(length, last),
+            Command::Bdat(None, _) => {
+                self.raise(Event::InvalidBdat);
+                Sent::Other
             }
+            Command::StartTls => self.without_mail(Sent::StartTls),
+            Command::Auth => self.without_mail(Sent::Auth),
             Command::Rset | Command::Quit => {
-                self.reset_mail(command == Command::Quit);
-                return;
+                return self.reset_mail(command == Command::Quit);
             }
-            Command::Other => {}
-        }
+            Command::Other => Sent::Other,
+        };
         self.waiting.push(sent, self.current);
+    }
+
+    /// A command that matters to the mail to come.
+    fn without_mail(&mut self, sent: Sent) -> Sent {
+        let _ = self.mail();
+        sent
+    }
+
+    fn bdat(&mut self, length: u64, last: bool) {
+        if length > CHUNK {
+            self.raise(Event::ChunkTooLong);
+        }
+        if self.chunking == Some(false) {
+            // To the server, what follows is commands.
+            self.waiting.push(Sent::Other, self.current);
+            return;
+        }
+        self.begin_message();
+        self.waiting.push(Sent::Bdat, self.current);
+        self.begin_chunk(length, last);
     }
 
     fn greeted(&mut self, name: &[u8]) {
@@ -406,6 +448,8 @@ impl Parser for SmtpParser {
         self.data = Data::default();
         self.message.clear();
         self.waiting.clear();
+        self.chunking = None;
+        self.lmtp = Lmtp::default();
         self.replying = false;
         self.helo.clear();
         self.spoke = [false; 2];

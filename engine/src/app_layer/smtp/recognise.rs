@@ -68,6 +68,10 @@ mod tests {
             ("RSET\r\n", "", Probe::More),
             ("QUIT\r\n", "220 ready\r\n", Probe::More),
             ("STARTTL", "220 ready\r\n", Probe::More),
+            ("\r\n?!\r\nx-y", "220 ready\r\n", Probe::More),
+            ("\r\n?!\r\nRSET\r\n", "220 ready\r\n", Probe::Yes),
+            ("\r\nRSET\r\n", "220 mx ESMTP\r\n", Probe::Yes),
+            ("\r\nEHLO me\r\n", "", Probe::No),
             ("GET / HTTP/1.0\r\n", "", Probe::No),
         ] {
             let start = Start {

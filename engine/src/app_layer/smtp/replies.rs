@@ -8,10 +8,31 @@ use super::PENDING;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Data,
+    /// The end of a message.
+    End,
+    /// A chunk.
+    Bdat,
+    Ehlo,
+    Mail,
+    Rcpt,
     StartTls,
     Auth,
-    /// The end of a message, or any other command.
+    /// A blank line, which not every server answers.
+    Blank,
+    /// Any other command.
     Other,
+}
+
+impl Sent {
+    /// Whether a server may answer it with a code. Where not, the codes are out of step with the commands.
+    pub(super) fn may_have(self, code: [u8; 3]) -> bool {
+        match self {
+            Self::Data => code[0] != b'2',
+            Self::StartTls => code[0] != b'2' || code == *b"220",
+            Self::Blank => matches!(&code, b"500" | b"501" | b"502"),
+            _ => true,
+        }
+    }
 }
 
 /// Commands that wait for their replies, oldest first, each with the number of its mail.
@@ -32,6 +53,27 @@ impl Waiting {
     /// The command that the next reply belongs to.
     pub(super) fn first(&self) -> Option<(Sent, Option<u64>)> {
         self.sent.front().copied()
+    }
+
+    /// Forgets blank lines that a server that answers with this `code` has not answered.
+    pub(super) fn skip_blanks(&mut self, code: [u8; 3]) {
+        let skipped = |sent: &Sent| *sent == Sent::Blank && !sent.may_have(code);
+        while self.sent.front().is_some_and(|(sent, _)| skipped(sent)) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// A DATA was accepted: forgets all up to it, as codes may be out of step. Returns how many were
+    /// forgotten; `None`: no DATA waits.
+    pub(super) fn accept_data(&mut self) -> Option<usize> {
+        let mut sent = self.sent.iter();
+        let at = sent.position(|(sent, _)| *sent == Sent::Data)?;
+        self.sent.drain(..=at);
+        Some(at + 1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent.is_empty()
     }
 
     /// It has its reply.

@@ -7,6 +7,8 @@ use crate::app_layer::{
 use crate::frame::Timestamp;
 use proptest::prelude::*;
 
+mod desync;
+
 struct Fed {
     parser: SmtpParser,
     gone: Vec<String>,
@@ -93,7 +95,7 @@ fn talk() -> Vec<(FlowDirection, Vec<u8>)> {
     vec![
         line(ToClient, "220-mx ESMTP\r\n220 ready\r\n"),
         line(ToServer, "EHLO me\r\n"),
-        line(ToClient, "250-mx\r\n250 PIPELINING\r\n"),
+        line(ToClient, "250-mx\r\n250-CHUNKING\r\n250 PIPELINING\r\n"),
         line(ToServer, "AUTH LOGIN\r\n"),
         line(ToClient, "334 VXNl\r\n"),
         line(ToServer, "UVVJVA==\r\n"),
