@@ -83,6 +83,9 @@ pub struct FlowCounters {
     pub emergencies: u64,
     /// ICMP errors that were joined to the flow they are about.
     pub icmp_related: u64,
+    /// Connections that others had agreed on (FTP's for data) and that are no longer expected, for want of room: they
+    /// are recognised by content, if at all.
+    pub expected_evicted: u64,
 }
 
 /// What TCP tracking counts.
@@ -252,6 +255,7 @@ impl FlowCounters {
         each("flow.refused", self.refused);
         each("flow.emergencies", self.emergencies);
         each("flow.icmp_related", self.icmp_related);
+        each("flow.expected_evicted", self.expected_evicted);
     }
 }
 

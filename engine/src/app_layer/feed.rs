@@ -59,9 +59,17 @@ pub struct ParserPool {
     settings: FileNeeds,
     idle: Vec<Vec<Box<dyn Parser>>>,
     pub(super) expectations: Arc<Expectations>,
+    /// Connections that are no longer expected because others are.
+    pub(super) crowded_out: u64,
 }
 
 impl ParserPool {
+    /// Connections that others had agreed on and that are no longer expected, for want of room.
+    #[must_use]
+    pub fn crowded_out(&self) -> u64 {
+        self.crowded_out
+    }
+
     /// An empty pool.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
@@ -74,6 +82,7 @@ impl ParserPool {
             },
             idle: PROTOCOLS.iter().map(|_| Vec::new()).collect(),
             expectations: Arc::default(),
+            crowded_out: 0,
         }
     }
 

@@ -242,7 +242,7 @@ impl AppFlow {
         }
         while let Some(agreement) = parser.agreed() {
             if self.recogniser.is_plausible(*protocol) {
-                pool.expectations.add(agreement, feed.at);
+                pool.crowded_out += u64::from(pool.expectations.add(agreement, feed.at));
             }
         }
         let unread = self.follow(status, pool);

@@ -120,6 +120,7 @@ impl Engine {
         let rules = self.detectors.get_mut(meta.rules).rules();
         self.parsers.want_files(rules.file_needs());
         let unread = flow.app.feed(&feed, &mut self.parsers);
+        self.counters.flows.expected_evicted = self.parsers.crowded_out();
         tracked.parsed = flow.app.has_parser();
         names.extend(flow.app.take_events().map(FlowEvent::name));
         unread

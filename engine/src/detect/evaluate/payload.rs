@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::detect::matcher::{entropy, number_matches};
+use crate::detect::matcher::{asn1, entropy, number_matches};
 use crate::detect::outcome::{Excerpt, Remark};
 use crate::detect::program::{
     Asn1Test, Base64Test, CAPTURES, CaptureName, Chain, Chains, ContentTest, EntropyOf, PcreTest,
@@ -394,7 +394,7 @@ fn asn1(test: &Asn1Test, bytes: &[u8], cursor: Cursor, work: &mut Work) -> Optio
     let base = if test.relative { cursor.position } else { 0 };
     let start = i64::try_from(base).ok()?.checked_add(test.offset)?;
     let data = bytes.get(usize::try_from(start).ok()?..)?;
-    let found = work.spend(0) && test.checks.matches(data);
+    let found = work.spend(data.len().min(asn1::REACH)) && test.checks.matches(data);
     found.then_some(bytes.len())
 }
 

@@ -4,6 +4,10 @@
 const ELEMENTS: usize = 256;
 /// Elements within elements.
 const DEPTH: usize = 32;
+/// Bytes of a tag's number behind its first. Longer ones are nobody's, and would be walked again and again.
+const NUMBER_BYTES: usize = 8;
+/// Bytes that are looked at, about, at most.
+pub(crate) const REACH: usize = ELEMENTS * 16;
 /// Longest text of a real number that is not an overflow.
 const REAL_TEXT: usize = 256;
 
@@ -113,6 +117,9 @@ impl Element {
             // Further bytes of the number: all but the last have their highest bit set.
             while *data.get(next)? & 0x80 != 0 {
                 next += 1;
+                if next - at > NUMBER_BYTES {
+                    return None;
+                }
             }
             number = 0x1f;
             next += 1;
@@ -180,6 +187,18 @@ mod tests {
             (&[4, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0], true),
             (&[0x1f, 0x81, 1, 1, 0], false),
             (&[0x1f, 0x81], false),
+            (
+                &[
+                    0x1f, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 1, 0x85, 1, 0, 0, 0, 0,
+                ],
+                true,
+            ),
+            (
+                &[
+                    0x1f, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 1, 0x85, 1, 0, 0, 0, 0,
+                ],
+                false,
+            ),
             (&[4, 0x85], false),
             (&[], false),
         ] {

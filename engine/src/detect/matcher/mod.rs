@@ -4,7 +4,7 @@
 //! regular-expression engines' own caches while they warm up.
 
 mod address;
-mod asn1;
+pub(super) mod asn1;
 mod entropy;
 mod intervals;
 mod literal;
