@@ -48,6 +48,8 @@ struct Stage {
     numbers: Vec<&'static str>,
     /// Transactions go for want of room only.
     late: bool,
+    /// What each peer has said without a gap, to the server and to the client.
+    said: [Vec<u8>; 2],
     outcome: Outcome,
 }
 
@@ -176,6 +178,7 @@ impl Stage {
             buffers: ids,
             numbers: declared.numbers().iter().map(|spec| spec.keyword).collect(),
             late: false,
+            said: [Vec::new(), Vec::new()],
             outcome: Outcome::default(),
         }
     }
@@ -202,6 +205,7 @@ impl Stage {
                     continue;
                 }
                 Step::Gap(direction) => {
+                    self.said[usize::from(direction == ToClient)].clear();
                     let status = self.parser.gap(direction, 7);
                     if status != Status::Continue {
                         return self.finish();
@@ -223,6 +227,9 @@ impl Stage {
     /// Hands one piece to the parser; false: it wants no more.
     fn feed(&mut self, input: &Input<'_>, behind: usize) -> bool {
         let mut input = *input;
+        let said = &mut self.said[usize::from(input.direction == ToClient)];
+        said.extend_from_slice(input.bytes);
+        let said = said.clone();
         for _ in 0..ROUNDS {
             let status = self.parser.parse(&input);
             match status {
@@ -231,9 +238,9 @@ impl Stage {
                     return true;
                 }
                 Status::Full { unread } => {
-                    assert!(unread <= input.bytes.len(), "more unread than there was");
+                    assert!(unread <= said.len(), "more unread than there was");
                     self.settle(input.direction, true);
-                    input.bytes = &input.bytes[input.bytes.len() - unread..];
+                    input.bytes = &said[said.len() - unread..];
                 }
                 Status::Opaque | Status::Failed => {
                     self.settle(input.direction, false);
@@ -313,6 +320,7 @@ impl Stage {
         }
         self.outcome.gone.sort();
         self.parser.reset();
+        self.said.iter_mut().for_each(Vec::clear);
         self.outcome.streams.sort();
         self.outcome.streams.retain(|(_, bytes)| !bytes.is_empty());
     }

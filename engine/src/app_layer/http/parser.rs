@@ -124,6 +124,10 @@ impl Parser for HttpParser {
     }
 
     fn gap(&mut self, direction: FlowDirection, missing: u64) -> Status {
+        if self.response.switched {
+            // What has come of another protocol cannot be told by its first bytes any more.
+            self.response.upgrade.clear();
+        }
         match direction {
             FlowDirection::ToServer => self.request.gap(missing, &mut self.shared),
             FlowDirection::ToClient => self.response.gap(missing, &mut self.shared),
