@@ -1,5 +1,7 @@
 //! Content codings of a part (RFC 2045 section 6), undone as they come.
 
+use crate::hex::digit as hex_digit;
+
 use super::Event;
 
 /// How content is coded.
@@ -12,6 +14,28 @@ pub(super) enum Encoding {
     QuotedPrintable,
 }
 
+/// Bytes of an escape of quoted-printable, of which there are up to three.
+#[derive(Clone, Copy, Debug, Default)]
+struct Escape {
+    bytes: [u8; 3],
+    len: usize,
+}
+
+impl Escape {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    /// What has come of it, which it forgets.
+    fn take(&mut self, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.bytes.get(..self.len).unwrap_or_default());
+        self.len = 0;
+    }
+}
+
 /// Undoes a coding.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -22,7 +46,7 @@ pub(super) struct Decoder {
     /// What follows a padding is not the content's.
     padded: bool,
     /// An equals sign, and the digit behind it, of which more must come.
-    escape: Vec<u8>,
+    escape: Escape,
 }
 
 impl Decoder {
@@ -32,7 +56,7 @@ impl Decoder {
         self.bits = 0;
         self.count = 0;
         self.padded = false;
-        self.escape.clear();
+        self.escape.len = 0;
     }
 
     /// There is something to be undone.
@@ -59,20 +83,20 @@ impl Decoder {
             Encoding::Base64 => {}
             Encoding::QuotedPrintable => {
                 // A line that ends with an equals sign goes on with the next.
-                let soft = self.escape == b"=";
-                if !soft {
-                    into.append(&mut self.escape);
+                if self.escape.len == 1 {
+                    self.escape.len = 0;
+                } else {
+                    self.escape.take(into);
                     into.extend_from_slice(text);
                 }
-                self.escape.clear();
             }
         }
     }
 
     /// Nothing will follow.
     pub(super) fn finish(&mut self, into: &mut Vec<u8>) {
-        if self.encoding == Encoding::QuotedPrintable && self.escape != b"=" {
-            into.append(&mut self.escape);
+        if self.encoding == Encoding::QuotedPrintable && self.escape.len != 1 {
+            self.escape.take(into);
         }
         self.group(into);
         self.start(Encoding::None);
@@ -117,28 +141,23 @@ impl Decoder {
     fn quoted(&mut self, text: &[u8], into: &mut Vec<u8>) -> Option<Event> {
         let mut wrong = None;
         for byte in text {
-            if self.escape.is_empty() {
-                if *byte == b'=' {
-                    self.escape.push(*byte);
-                } else {
-                    into.push(*byte);
-                }
+            if self.escape.len == 0 && *byte != b'=' {
+                into.push(*byte);
                 continue;
             }
             self.escape.push(*byte);
-            let digits = self.escape.get(1..).unwrap_or_default();
-            let all = digits.iter().all(u8::is_ascii_hexdigit);
-            if all && digits.len() < 2 {
-                continue;
-            }
-            match crate::hex::bytes::<Vec<u8>>(digits).filter(|_| all) {
-                Some(byte) => into.extend_from_slice(&byte),
-                None => {
+            let [_, high, low] = self.escape.bytes;
+            match (self.escape.len, hex_digit(high), hex_digit(low)) {
+                (1, ..) | (2, Some(_), _) => {}
+                (3, Some(high), Some(low)) => {
+                    into.push(high << 4 | low);
+                    self.escape.len = 0;
+                }
+                _ => {
                     wrong = Some(Event::InvalidQuoted);
-                    into.extend_from_slice(&self.escape);
+                    self.escape.take(into);
                 }
             }
-            self.escape.clear();
         }
         wrong
     }

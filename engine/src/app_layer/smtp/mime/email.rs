@@ -52,13 +52,14 @@ impl Email {
         self.parts.inspected(tail);
     }
 
-    /// A part begins.
-    pub(super) fn open(&mut self, is_file: bool, name: &[u8], service: &FileService) {
+    /// A part begins. Returns whether there is room for it; where not, it is shown in the last.
+    pub(super) fn open(&mut self, is_file: bool, name: &[u8], service: &FileService) -> bool {
         let index = self.parts.len();
         if index < MAX_FILES && !is_file {
             self.bodies |= 1 << index;
         }
         self.parts.open(name, service);
+        index < MAX_FILES
     }
 
     /// The parts of which something has come, each with its place among the files; `None`: it is none.

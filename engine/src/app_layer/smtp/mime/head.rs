@@ -3,6 +3,7 @@
 use crate::app_layer::MAX_FILE_NAME;
 use crate::app_layer::parameters::parameter;
 
+use super::boundary::{KEPT as KEPT_BOUNDARY, closes};
 use super::decode::Encoding;
 use super::email::NAMES;
 use super::{BOUNDARY, Event, RECEIVED, Target, VALUE};
@@ -118,16 +119,34 @@ impl Head {
         if !self.is_type(b"multipart/") {
             return None;
         }
-        let boundary = parameter(&self.content_type, b"boundary=").unwrap_or_default();
-        if boundary.is_empty() {
+        let given = parameter(&self.content_type, b"boundary=").unwrap_or_default();
+        if given.is_empty() {
             target.raise(Event::UnparsableContent);
             return None;
         }
-        if boundary.len() > BOUNDARY {
+        if given.len() > BOUNDARY {
             target.raise(Event::LongBoundary);
         }
-        let kept = boundary.get(..super::HELD - 8).unwrap_or(boundary);
-        Some([b"--", kept].concat())
+        let mut boundary = b"--".to_vec();
+        let mut escaped = false;
+        for byte in given {
+            escaped = *byte == b'\\' && !escaped;
+            if !escaped && boundary.len() < KEPT_BOUNDARY {
+                boundary.push(*byte);
+            }
+        }
+        Some(boundary)
+    }
+
+    /// Whether a line that could be a field is the boundary that this head names, as it ends without a blank
+    /// line.
+    pub(super) fn is_ended_by(&mut self, line: &[u8], target: &mut Target<'_>) -> bool {
+        self.end_field(target);
+        if !self.is_type(b"multipart/") {
+            return false;
+        }
+        let boundary = self.boundary(target);
+        boundary.is_some_and(|boundary| closes(&boundary, line).is_some())
     }
 
     pub(super) fn is_message(&self) -> bool {

@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Parts that have a name, or are attachments, are files; the others are shown in `file.data`, too, but are
-//! none. A mail within a mail (`message/rfc822`) is read as a part with a head of its own.
+//! none; nor is what is around them. A mail within a mail (`message/rfc822`) is read as a part with a head of its own.
 //!
 //! Bounds: [`NESTING`] multiparts within each other (what is deeper is one content, `unparsable_content`); a
 //! line of a head [`LINE`] bytes, a field [`VALUE`]; of `Received` [`RECEIVED`] fields, of addresses
 //! [`url::URLS`]; files as everywhere. Content is not kept.
 
+mod boundary;
 mod decode;
 mod email;
 mod head;
@@ -22,6 +23,7 @@ use crate::app_layer::session::Events;
 use crate::app_layer::{File, FileService};
 
 use super::Event;
+use boundary::{HELD, closes, goes_on};
 use decode::Decoder;
 pub(super) use email::{Email, Field};
 use head::{Head, Kind};
@@ -37,8 +39,6 @@ const VALUE: usize = 16_384;
 const RECEIVED: usize = 128;
 /// Longest boundary (RFC 2046 section 5.1.1).
 const BOUNDARY: usize = 70;
-/// Bytes of a line that may be a boundary: dashes and white space around it.
-const HELD: usize = 256;
 /// Longest line of a message (RFC 5322 section 2.1.1), and of one with a content coding (RFC 2045 section
 /// 6.7), line ends not counted.
 const LONG_LINE: usize = 998;
@@ -217,8 +217,16 @@ impl Message {
     }
 
     fn head_line(&mut self, line: &[u8], target: &mut Target<'_>) {
-        if !self.own_head && line.starts_with(b"--") && self.boundary(line, target) {
-            return;
+        if line.starts_with(b"--") {
+            if self.boundary(line, target) {
+                return;
+            }
+            if self.head.is_ended_by(line, target) {
+                target.raise(Event::MalformedMessage);
+                self.head_line(b"", target);
+                self.boundary(line, target);
+                return;
+            }
         }
         if !line.is_empty() {
             self.head.line(line, self.own_head, target);
@@ -252,7 +260,9 @@ impl Message {
         self.decoder.start(self.head.encoding());
         let name = self.head.file_name(target);
         let is_file = self.kind == Kind::File;
-        target.email.open(is_file, &name, &self.service);
+        if !target.email.open(is_file, &name, &self.service) {
+            target.raise(Event::UnparsableContent);
+        }
         self.head.clear();
     }
 
@@ -261,7 +271,9 @@ impl Message {
         let taken = end.map_or(bytes.len(), |end| end + 1);
         let piece = bytes.get(..end.unwrap_or(taken)).unwrap_or_default();
         if self.may_be_boundary(piece) {
-            self.held.extend_from_slice(piece);
+            let room = HELD.saturating_sub(self.held.len());
+            self.held
+                .extend_from_slice(piece.get(..room).unwrap_or(piece));
             if end.is_some() {
                 let held = std::mem::take(&mut self.held);
                 let line = held.strip_suffix(b"\r").unwrap_or(&held);
@@ -284,12 +296,23 @@ impl Message {
     }
 
     /// Whether what is held and what follows in its line may be a boundary.
-    fn may_be_boundary(&self, piece: &[u8]) -> bool {
+    fn may_be_boundary(&mut self, piece: &[u8]) -> bool {
         if !self.at_start || self.boundaries.is_empty() {
             return false;
         }
         let mut line = self.held.iter().chain(piece).take(2);
-        self.held.len() + piece.len() <= HELD && line.all(|byte| *byte == b'-')
+        if !line.all(|byte| *byte == b'-') {
+            return false;
+        }
+        let length = self.held.len();
+        let Some((head, rest)) = piece.split_at_checked(HELD.saturating_sub(length)) else {
+            return true;
+        };
+        self.held.extend_from_slice(head);
+        let mut known = self.boundaries.iter();
+        let is = known.any(|boundary| goes_on(boundary, &self.held, rest));
+        self.held.truncate(length);
+        is
     }
 
     /// Content of a line, which ends here where there is an `end`.
@@ -340,15 +363,31 @@ impl Message {
     }
 
     fn decode(&mut self, text: &[u8], target: &mut Target<'_>) {
-        if text.is_empty() || self.kind == Kind::Container {
+        if text.is_empty() {
             return;
         }
+        self.open_unnamed(target);
         let mut decoded = std::mem::take(&mut self.decoded);
         if let Some(event) = self.decoder.take(text, &mut decoded) {
             target.raise(event);
         }
         self.decoded = decoded;
         self.show(target);
+    }
+
+    /// Content that no head announced is shown as a body: what is around parts, and what goes on after the
+    /// mail that it began in went.
+    fn open_unnamed(&mut self, target: &mut Target<'_>) {
+        if self.kind == Kind::Container {
+            self.kind = Kind::Body;
+            self.text = true;
+        } else if target.email.parts.len() > 0 {
+            return;
+        }
+        let is_file = self.kind == Kind::File;
+        if !target.email.open(is_file, b"", &self.service) {
+            target.raise(Event::UnparsableContent);
+        }
     }
 
     /// Hands on what was decoded.
@@ -377,14 +416,7 @@ impl Message {
 
     /// Whether a line is the boundary of one of the multiparts around: then the part at hand is over.
     fn boundary(&mut self, line: &[u8], target: &mut Target<'_>) -> bool {
-        let of = |boundary: &Vec<u8>| {
-            let rest = line.strip_prefix(&boundary[..])?.trim_ascii_end();
-            match rest {
-                b"" => Some(false),
-                b"--" => Some(true),
-                _ => None,
-            }
-        };
+        let of = |boundary: &Vec<u8>| closes(boundary, line);
         let mut levels = self.boundaries.iter().enumerate().rev();
         let Some((level, last)) = levels.find_map(|(level, known)| Some((level, of(known)?)))
         else {

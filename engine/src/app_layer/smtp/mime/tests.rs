@@ -1,7 +1,7 @@
 //! Mails, whole and cut anywhere.
 
 use super::*;
-use crate::app_layer::FilePart;
+use crate::app_layer::{FilePart, MAX_FILES};
 use proptest::prelude::*;
 
 /// Names and contents of files, contents of other parts, addresses, and anomalies.
@@ -55,7 +55,11 @@ fn parts_within_parts_are_found() {
         files,
         expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
     );
-    assert_eq!(bodies, ["plain\n--outerx", "<a href=\"http://x/y\">"]);
+    let around = "ignored";
+    assert_eq!(
+        bodies,
+        ["plain\n--outerx", "<a href=\"http://x/y\">", around]
+    );
     assert_eq!(urls, ["x/y"]);
     assert_eq!(events, Vec::<u8>::new());
 }
@@ -89,6 +93,74 @@ fn what_is_odd_is_told() {
     assert_eq!(event(&name), [Event::LongFileName as u8]);
     let coded = b"Content-Transfer-Encoding: base64\n\n!!\n";
     assert_eq!(event(coded), [Event::InvalidBase64 as u8]);
+}
+
+/// A part that is base64 behind boundary `b` shows what it stands for.
+fn parts_behind(head: &[u8], boundary: &[u8]) {
+    let part = b"\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\naGVsbG8=\n";
+    let text = [head, boundary, part, b"--b--\n"].concat();
+    let whole = read(&[&text]);
+    assert!(
+        whole.1.contains(&"hello".to_owned()),
+        "{}: {whole:?}",
+        text.escape_ascii()
+    );
+    let bytes: Vec<&[u8]> = text.chunks(1).collect();
+    assert_eq!(read(&bytes), whole);
+}
+
+#[test]
+fn boundaries_are_those_of_recipients() {
+    let head = b"Content-Type: multipart/mixed; boundary=b\n\n";
+    parts_behind(head, b"--b");
+    parts_behind(head, &[&b"--b"[..], &[b' '; 3000]].concat());
+    parts_behind(
+        b"Content-Type: multipart/mixed; x=\"; boundary=no\"; boundary = \"\\b\"\n\n",
+        b"--b",
+    );
+    // No blank line ends the head.
+    parts_behind(b"Content-Type: multipart/mixed; boundary=b\n", b"--b");
+    parts_behind(
+        b"Content-Type: multipart/mixed; boundary=b\nno field\n",
+        b"--b",
+    );
+    // What is kept of a long one tells it.
+    let long = [b'b'; 2000];
+    let head = [
+        &b"Content-Type: multipart/mixed; boundary="[..],
+        &long,
+        b"\n\n",
+    ]
+    .concat();
+    parts_behind(&head, &[&b"--"[..], &long].concat());
+    // White space that something follows makes a line none.
+    let padded = [&b"--b"[..], &[b' '; 300], b"x\n"].concat();
+    let text = [
+        &b"Content-Type: multipart/x; boundary=b\n\n--b\n\n"[..],
+        &padded,
+    ]
+    .concat();
+    assert_eq!(read(&[&text]).1.len(), 1);
+}
+
+#[test]
+fn what_is_around_parts_is_shown() {
+    let text = b"Content-Type: multipart/x; boundary=b\n\nbefore\n--b\n\nx\n--b--\nbehind\n";
+    assert_eq!(read(&[text]).1, ["before", "x", "behind\n"]);
+}
+
+#[test]
+fn more_parts_than_there_is_room_for_are_told() {
+    let with = |parts: usize| {
+        let mut text = b"Content-Type: multipart/x; boundary=b\n\n".to_vec();
+        for _ in 0..parts {
+            text.extend(b"--b\nContent-Disposition: attachment; filename=f\n\nx\n");
+        }
+        text.extend(b"--b--\n");
+        read(&[&text]).3
+    };
+    assert_eq!(with(MAX_FILES), Vec::<u8>::new());
+    assert_eq!(with(MAX_FILES + 1), [Event::UnparsableContent as u8]);
 }
 
 #[test]

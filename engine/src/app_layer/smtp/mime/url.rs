@@ -60,8 +60,11 @@ fn find(line: &[u8], urls: &mut Vec<Vec<u8>>) {
             .get(..end.unwrap_or(behind.len()))
             .unwrap_or_default();
         let shown = url.get(..URL).unwrap_or(url);
-        let known = urls.iter().any(|known| known == shown);
-        if !shown.is_empty() && !known && urls.len() < URLS {
+        if urls.len() >= URLS {
+            return;
+        }
+        let known = || urls.iter().any(|known| known == shown);
+        if !shown.is_empty() && !known() {
             urls.push(shown.to_vec());
         }
         at = line.len() - behind.len() + url.len();

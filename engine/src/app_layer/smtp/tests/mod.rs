@@ -124,7 +124,8 @@ fn talk() -> Vec<(FlowDirection, Vec<u8>)> {
 fn expected() -> [&'static str; 3] {
     [
         "helo=me mail_from=<a@b> rcpt_to=<c@d> rcpt_to=<e@f> from=a <a@b> to=c@d subject=hi \
-         received=from xby y url=a.b/c data=see http://a.b/c xy\r\n.dot data=hello name=f.bin \
+         received=from xby y url=a.b/c data=preamble data=see http://a.b/c xy\r\n.dot data=hello \
+         data=epilogue\r\n name=f.bin \
          [f.bin Closed] [5, 2]",
         "helo=me mail_from=<g@h> [5, 2]",
         "helo=me mail_from=<i@j> rcpt_to=<k@l> subject=two data=body\r\n. [5, 2]",
