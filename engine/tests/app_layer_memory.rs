@@ -82,6 +82,24 @@ fn dns_that_unfolds() -> Vec<u8> {
     [&length, &message[..]].concat()
 }
 
+/// A mail of which much is kept, with many parts.
+fn heavy_mail() -> Vec<u8> {
+    let mut mail = Vec::new();
+    for _ in 0..50 {
+        mail.extend([&b"RCPT TO:<"[..], &[b'r'; 2000], b">\r\n"].concat());
+    }
+    mail.extend(b"DATA\r\nContent-Type: multipart/x; boundary=b\r\n");
+    for _ in 0..20 {
+        mail.extend([&b"Received: "[..], &[b'x'; 4000], b"\r\n"].concat());
+    }
+    for number in 0..40 {
+        mail.extend(b"\r\n--b\r\n\r\nhttp://");
+        mail.extend(format!("{number}").bytes().chain([b'u'; 1000]));
+    }
+    mail.extend(b"\r\n.\r\n");
+    mail
+}
+
 /// Protocol, who speaks, what, and the bytes that may be held.
 type Case = (&'static str, FlowDirection, Vec<u8>, u64);
 
@@ -114,6 +132,7 @@ fn lines_and_mails() -> Vec<Case> {
             hostile(b"DATA\r\n\r\n", b"http://x/y "),
             1 << 20,
         ),
+        ("smtp", ToServer, hostile(&[], &heavy_mail()), 3 << 20),
     ]
 }
 

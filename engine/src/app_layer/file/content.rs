@@ -56,6 +56,11 @@ impl Content {
         self.fresh_from = self.bytes.len();
     }
 
+    /// Gives up memory beyond what it holds: nothing much will follow.
+    pub(in crate::app_layer) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
     /// Bytes so far, those that are no longer held included.
     pub(in crate::app_layer) fn len(&self) -> u64 {
         self.offset.saturating_add(self.bytes.len() as u64)

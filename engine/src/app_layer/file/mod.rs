@@ -168,6 +168,11 @@ impl File {
         self.content.inspected(tail);
     }
 
+    /// Gives up memory that only what would follow needs.
+    pub(in crate::app_layer) fn shrink(&mut self) {
+        self.content.shrink();
+    }
+
     /// Forgets it, keeping some memory.
     pub(in crate::app_layer) fn clear(&mut self) {
         self.name.clear();

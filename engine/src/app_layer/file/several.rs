@@ -43,6 +43,12 @@ impl Files {
         self.files.get(..self.used)?.get(index)
     }
 
+    /// Of files that are over, gives up memory beyond what they hold; `all`: the last is over, too.
+    pub(in crate::app_layer) fn shrink(&mut self, all: bool) {
+        let over = self.used.saturating_sub(usize::from(!all));
+        self.files.iter_mut().take(over).for_each(File::shrink);
+    }
+
     /// What is fresh has been inspected.
     pub(in crate::app_layer) fn inspected(&mut self, tail: usize) {
         for file in self.files.iter_mut().take(self.used) {

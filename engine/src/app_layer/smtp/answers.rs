@@ -149,6 +149,7 @@ impl SmtpParser {
         {
             // The session starts anew.
             self.helo.clear();
+            self.carried = None;
             self.waiting.clear();
             self.close(number);
         }

@@ -49,11 +49,13 @@ impl SmtpParser {
         };
         let number = mail.id;
         let (sender, recipients) = (mail.sender.clone(), mail.recipients.clone());
+        let addressed = mail.addressed;
         self.current = None;
         self.close(number);
         if let Some(mail) = self.mail() {
             mail.sender = sender;
             mail.recipients = recipients;
+            mail.addressed = addressed;
         }
     }
 

@@ -25,7 +25,9 @@
 //!   is read on (`failed_protocol_change`).
 //!
 //! Bounds: a line is kept up to [`LINE`] bytes, [`PENDING`] commands wait for replies, a mail has
-//! [`RECIPIENTS`] recipients (what follows is another transaction); those of mails: [`mime`].
+//! [`RECIPIENTS`] recipients (what follows is another transaction), the mails at hand hold [`HELD`] bytes
+//! together (`too_many_transactions`; what follows of one that had to go is another transaction); those of
+//! mails: [`mime`].
 
 mod answers;
 mod command;
@@ -57,6 +59,9 @@ const LINE: usize = 4096;
 
 /// Commands that may wait for their replies; beyond it the oldest is taken for unanswered.
 const PENDING: usize = 512;
+
+/// Bytes that the mails at hand may hold together; beyond it the oldest goes.
+const HELD: usize = 1 << 20;
 
 /// Recipients of one transaction.
 const RECIPIENTS: usize = 512;
@@ -100,6 +105,7 @@ events! {
     LongFieldValue => "mime_long_header_value",
     LongLine => "mime_long_line",
     LongEncodedLine => "mime_long_enc_line",
+    TooManyTransactions => "too_many_transactions",
 }
 
 /// What a buffer shows.

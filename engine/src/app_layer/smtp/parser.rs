@@ -14,7 +14,7 @@ use super::mime::Message;
 use super::recognise::is_command;
 use super::replies::{Sent, Waiting};
 use super::transaction::Mail;
-use super::{Event, LINE, RECIPIENTS};
+use super::{Event, HELD, LINE, RECIPIENTS};
 
 /// Largest chunk that is none too long.
 const CHUNK: u64 = u32::MAX as u64;
@@ -26,6 +26,10 @@ pub(super) struct SmtpParser {
     pub(super) mails: Transactions<Mail>,
     /// Number of the oldest mail at hand, or of the next.
     pub(super) first: u64,
+    /// Bytes that mails hold of which nothing will follow.
+    pub(super) settled: usize,
+    /// What goes on with the next mail of one that had to go.
+    pub(super) carried: Option<Carried>,
     /// The mail that commands belong to.
     pub(super) current: Option<u64>,
     pub(super) mode: Mode,
@@ -64,6 +68,13 @@ pub(super) struct Lmtp {
     pub(super) due: usize,
 }
 
+/// A mail that had to go while more of it was to follow.
+#[derive(Debug)]
+pub(super) struct Carried {
+    sender: Option<Vec<u8>>,
+    begun: bool,
+}
+
 /// What the client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -85,6 +96,8 @@ impl SmtpParser {
             lines: [Lines::default(), Lines::default()],
             mails: Transactions::new(limits.transactions),
             first: 0,
+            settled: 0,
+            carried: None,
             current: None,
             mode: Mode::Command,
             data: Data::default(),
@@ -135,6 +148,11 @@ impl SmtpParser {
                 mail.clear(id);
                 mail.helo.extend_from_slice(helo);
             })?;
+            if let Some(carried) = self.carried.take() {
+                mail.sender = carried.sender;
+                mail.begun = carried.begun;
+                mail.email.headed = carried.begun && self.message.is_headed();
+            }
             self.current = Some(mail.id);
         }
         let index = self.at(self.current)?;
@@ -152,12 +170,27 @@ impl SmtpParser {
         }
     }
 
+    /// There is no room for more: the oldest mail is to go.
+    fn is_full(&mut self) -> bool {
+        let current = self.at(self.current);
+        let open = current
+            .and_then(|at| self.mails.get(at))
+            .map_or(0, Mail::held);
+        let full = self.mails.is_full() && current.is_none() || self.settled + open >= HELD;
+        let oldest = self.mails.get_mut(0).filter(|_| full);
+        if let Some(oldest) = oldest {
+            oldest.raise(Event::TooManyTransactions);
+            return true;
+        }
+        false
+    }
+
     /// Reads what the client sent, up to something for which there is no room. Returns how many bytes were not
     /// taken.
     fn requests(&mut self, input: &Input<'_>) -> usize {
         let mut rest = input.bytes;
         while !rest.is_empty() {
-            if self.mails.is_full() && self.at(self.current).is_none() {
+            if self.is_full() {
                 return rest.len();
             }
             let taken = match self.mode {
@@ -312,7 +345,7 @@ impl SmtpParser {
         let Some(mail) = self.mail() else {
             return;
         };
-        mail.recipients.push(recipient.to_vec());
+        mail.add_recipient(recipient);
         if mail.recipients.len() >= RECIPIENTS
             && let Some(number) = self.current.take()
         {
@@ -330,11 +363,13 @@ impl SmtpParser {
     fn reset_mail(&mut self, quits: bool) {
         let index = self.at(self.current);
         let mail = index.and_then(|index| self.mails.get(index));
-        let ends = quits || mail.is_some_and(|mail| mail.sender.is_some() || mail.begun);
+        let begun = mail.is_some_and(|mail| mail.sender.is_some() || mail.begun);
+        let ends = quits || begun || self.carried.is_some();
         let number = self.current.filter(|_| mail.is_some());
         self.waiting.push(Sent::Other, number);
         if ends {
             self.current = None;
+            self.carried = None;
             self.message.clear();
             if let Some(number) = number {
                 self.close(number);
@@ -346,6 +381,9 @@ impl SmtpParser {
     pub(super) fn close(&mut self, number: u64) {
         let waits = self.waiting.has(number);
         if let Some(mail) = self.at(Some(number)).and_then(|at| self.mails.get_mut(at)) {
+            if !mail.over {
+                self.settled += mail.held();
+            }
             mail.over = true;
             mail.answered |= !waits;
         }
@@ -421,19 +459,25 @@ impl Parser for SmtpParser {
     fn inspected(&mut self, direction: FlowDirection) {
         if direction == ToServer {
             for mail in self.mails.iter_mut() {
-                mail.email.inspected(self.tail);
+                mail.email.inspected(self.tail, mail.over);
             }
         }
     }
 
     fn retire(&mut self) {
-        if self.mails.is_empty() {
+        let Some(oldest) = self.mails.get_mut(0) else {
             return;
+        };
+        if oldest.over {
+            self.settled = self.settled.saturating_sub(oldest.held());
         }
+        let (sender, begun) = (oldest.sender.take(), oldest.begun);
+        // It may be kept to be used again.
+        oldest.clear(0);
         if self.current == Some(self.first) {
             // What follows of it is a mail of its own.
             self.current = None;
-            self.message.clear();
+            self.carried = Some(Carried { sender, begun });
         }
         self.mails.retire();
         self.first += 1;
@@ -443,6 +487,8 @@ impl Parser for SmtpParser {
         self.lines.iter_mut().for_each(Lines::clear);
         self.mails.reset(Mail::shrink);
         self.first = 0;
+        self.settled = 0;
+        self.carried = None;
         self.current = None;
         self.mode = Mode::Command;
         self.data = Data::default();

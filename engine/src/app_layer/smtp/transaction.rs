@@ -17,6 +17,8 @@ pub(super) struct Mail {
     pub(super) helo: Vec<u8>,
     pub(super) sender: Option<Vec<u8>>,
     pub(super) recipients: Vec<Vec<u8>>,
+    /// Bytes that they take.
+    pub(super) addressed: usize,
     /// Its message has begun.
     pub(super) begun: bool,
     pub(super) email: Email,
@@ -33,6 +35,7 @@ impl Mail {
         self.helo.clear();
         self.sender = None;
         self.recipients.clear();
+        self.addressed = 0;
         self.begun = false;
         self.email.clear();
         self.over = false;
@@ -47,6 +50,17 @@ impl Mail {
         self.helo.shrink_to(KEPT);
         self.recipients = Vec::new();
         self.email = Email::default();
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn held(&self) -> usize {
+        let sender = self.sender.as_ref().map_or(0, Vec::len);
+        self.helo.len() + sender + self.addressed + self.email.held()
+    }
+
+    pub(super) fn add_recipient(&mut self, recipient: &[u8]) {
+        self.addressed += recipient.len() + size_of::<Vec<u8>>();
+        self.recipients.push(recipient.to_vec());
     }
 
     pub(super) fn raise(&mut self, event: Event) {

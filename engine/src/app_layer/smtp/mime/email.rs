@@ -25,6 +25,9 @@ pub(super) const NAMES: [&[u8]; 7] = [
     b"x-mailer",
 ];
 
+/// Bytes that a part is taken to hold: its name and the tail of its content.
+const PART: usize = 5 << 10;
+
 /// What is kept of a mail.
 #[derive(Debug, Default)]
 pub(in crate::app_layer::smtp) struct Email {
@@ -37,6 +40,8 @@ pub(in crate::app_layer::smtp) struct Email {
     bodies: u64,
     /// The MD5 of all that follows its head, in hexadecimal.
     pub(in crate::app_layer::smtp) body_md5: Option<[u8; 32]>,
+    /// Bytes of fields and addresses that are kept.
+    pub(super) kept: usize,
     /// Its head is there.
     pub(in crate::app_layer::smtp) headed: bool,
     /// Its end is there.
@@ -48,8 +53,24 @@ impl Email {
         self.fields.get(field as usize)?.as_deref()
     }
 
-    pub(in crate::app_layer::smtp) fn inspected(&mut self, tail: usize) {
+    /// What is fresh has been inspected; `over`: nothing will follow. Keeps `tail` bytes of each part.
+    pub(in crate::app_layer::smtp) fn inspected(&mut self, tail: usize, over: bool) {
         self.parts.inspected(tail);
+        // Most mails have one: its memory serves the next.
+        if self.parts.len() > 1 || over {
+            self.parts.shrink(over);
+        }
+    }
+
+    /// Bytes that it holds, of parts what is kept once they were inspected.
+    pub(in crate::app_layer::smtp) fn held(&self) -> usize {
+        self.kept + self.parts.len() * PART
+    }
+
+    /// Keeps a value of its head, or an address.
+    pub(super) fn keep(kept: &mut usize, value: &[u8]) -> Vec<u8> {
+        *kept += value.len() + size_of::<Vec<u8>>();
+        value.to_vec()
     }
 
     /// A part begins. Returns whether there is room for it; where not, it is shown in the last.
@@ -101,6 +122,10 @@ impl Email {
         self.received = Vec::new();
         self.urls = Vec::new();
         self.body_md5 = None;
+        self.kept = 0;
+        if self.parts.len() > 1 {
+            self.parts = Files::default();
+        }
         self.parts.clear();
         self.bodies = 0;
         self.headed = false;

@@ -5,7 +5,7 @@ use crate::app_layer::parameters::parameter;
 
 use super::boundary::{KEPT as KEPT_BOUNDARY, closes};
 use super::decode::Encoding;
-use super::email::NAMES;
+use super::email::{Email, NAMES};
 use super::{BOUNDARY, Event, RECEIVED, Target, VALUE};
 
 /// Longest name of a field (RFC 5322 limits the line to 998 bytes).
@@ -99,13 +99,16 @@ impl Head {
             }
             b"content-transfer-encoding" => self.encoding = encoding(&self.value),
             b"received" if self.own && target.email.received.len() < RECEIVED => {
-                target.email.received.push(self.value.clone());
+                let email = &mut *target.email;
+                let value = Email::keep(&mut email.kept, &self.value);
+                email.received.push(value);
             }
             name if self.own => {
                 let known = NAMES.iter().position(|known| *known == name);
-                let field = known.and_then(|known| target.email.fields.get_mut(known));
+                let Email { fields, kept, .. } = &mut *target.email;
+                let field = known.and_then(|known| fields.get_mut(known));
                 if let Some(field) = field {
-                    field.get_or_insert_with(|| self.value.clone());
+                    field.get_or_insert_with(|| Email::keep(kept, &self.value));
                 }
             }
             _ => {}

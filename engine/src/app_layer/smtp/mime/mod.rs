@@ -131,6 +131,11 @@ impl Message {
         self.begin_content();
     }
 
+    /// The mail's own head is over.
+    pub(super) fn is_headed(&self) -> bool {
+        !self.own_head
+    }
+
     fn begin_content(&mut self) {
         self.in_head = false;
         self.own_head = false;
@@ -400,7 +405,7 @@ impl Message {
             file.push(&self.decoded);
         }
         if self.text {
-            self.scanner.take(&self.decoded, &mut target.email.urls);
+            self.scanner.take(&self.decoded, target.email);
         }
         self.decoded.clear();
     }
@@ -442,7 +447,7 @@ impl Message {
             }
         }
         if self.text {
-            self.scanner.finish(&mut target.email.urls);
+            self.scanner.finish(target.email);
         }
         self.text = false;
         self.kind = Kind::Container;

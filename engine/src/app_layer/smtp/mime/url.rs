@@ -1,5 +1,7 @@
 //! Addresses of the web in the text of a mail.
 
+use super::email::Email;
+
 /// Addresses that are kept of a mail.
 pub(super) const URLS: usize = 256;
 /// Bytes of one of them.
@@ -17,7 +19,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     /// Takes text.
-    pub(super) fn take(&mut self, text: &[u8], urls: &mut Vec<Vec<u8>>) {
+    pub(super) fn take(&mut self, text: &[u8], email: &mut Email) {
         for piece in text.split_inclusive(|byte| *byte == b'\n') {
             let mut rest = piece;
             while !rest.is_empty() {
@@ -26,15 +28,15 @@ impl Scanner {
                 self.line.extend_from_slice(now);
                 rest = then;
                 if self.line.len() >= LINE || self.line.ends_with(b"\n") {
-                    self.finish(urls);
+                    self.finish(email);
                 }
             }
         }
     }
 
     /// The line at hand is over.
-    pub(super) fn finish(&mut self, urls: &mut Vec<Vec<u8>>) {
-        find(&self.line, urls);
+    pub(super) fn finish(&mut self, email: &mut Email) {
+        find(&self.line, email);
         self.line.clear();
     }
 
@@ -44,7 +46,7 @@ impl Scanner {
     }
 }
 
-fn find(line: &[u8], urls: &mut Vec<Vec<u8>>) {
+fn find(line: &[u8], email: &mut Email) {
     let mut at = 0;
     while let Some(rest) = line.get(at..) {
         let Some(colon) = memchr::memchr(b':', rest) else {
@@ -60,12 +62,13 @@ fn find(line: &[u8], urls: &mut Vec<Vec<u8>>) {
             .get(..end.unwrap_or(behind.len()))
             .unwrap_or_default();
         let shown = url.get(..URL).unwrap_or(url);
+        let Email { urls, kept, .. } = &mut *email;
         if urls.len() >= URLS {
             return;
         }
         let known = || urls.iter().any(|known| known == shown);
         if !shown.is_empty() && !known() {
-            urls.push(shown.to_vec());
+            urls.push(Email::keep(kept, shown));
         }
         at = line.len() - behind.len() + url.len();
     }
@@ -95,11 +98,11 @@ mod tests {
         let text = b"see http://google.com or HTTPS://a.b/c?d=e, <a href=\"ftp://x\">\n\
             mailto:me@there http://google.com\nx://y http://";
         let read = |size: usize| {
-            let (mut scanner, mut urls) = (Scanner::default(), Vec::new());
+            let (mut scanner, mut email) = (Scanner::default(), Email::default());
             text.chunks(size)
-                .for_each(|piece| scanner.take(piece, &mut urls));
-            scanner.finish(&mut urls);
-            urls
+                .for_each(|piece| scanner.take(piece, &mut email));
+            scanner.finish(&mut email);
+            email.urls
         };
         let whole = read(1000);
         let expected = ["google.com", "a.b/c?d=e,", "x", "me@there"];

@@ -252,6 +252,38 @@ fn recipients_are_bounded_and_none_is_lost() {
     assert!(told.iter().all(|mail| mail.contains("mail_from=<a>")));
 }
 
+#[test]
+fn mails_hold_so_much_together_and_what_goes_is_carried_on() {
+    let mut fed = Fed::new();
+    let received = [&b"Received: "[..], &[b'x'; 8000], b"\r\n"].concat();
+    let mail = [
+        &b"MAIL FROM:<a>\r\nDATA\r\n"[..],
+        &received.repeat(20),
+        b"Content-Type: text/plain\r\n\r\nbody\r\n.\r\n",
+    ]
+    .concat();
+    for _ in 0..20 {
+        let _ = fed.say(ToServer, &mail);
+    }
+    assert!(fed.gone.len() > 10 && fed.gone[0].contains("!too_many_transactions"));
+    let told = fed.all();
+    let whole = |mail: &&String| mail.contains("mail_from=<a>") && mail.contains("data=body");
+    assert_eq!(told.iter().filter(whole).count(), 20);
+}
+
+#[test]
+fn a_message_goes_on_when_its_mail_had_to_go() {
+    let mut fed = Fed::new();
+    let _ = fed.say(ToServer, b"MAIL FROM:<a>\r\nDATA\r\n");
+    let _ = fed.say(ToClient, b"250 ok\r\n354 go\r\n");
+    let head = b"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\naGVs";
+    let _ = fed.say(ToServer, head);
+    fed.parser.retire();
+    let _ = fed.say(ToServer, b"bG8=\r\n.\r\n");
+    let told = fed.all();
+    assert!(told[0].starts_with("mail_from=<a> data=lo [ "), "{told:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
