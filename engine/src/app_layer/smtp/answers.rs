@@ -3,8 +3,9 @@
 use crate::app_layer::Input;
 use crate::app_layer::lines::Line;
 
-use super::parser::{Mode, SmtpParser};
+use super::parser::SmtpParser;
 use super::replies::{Sent, code};
+use super::state::Mode;
 use super::{Event, LINE};
 
 impl SmtpParser {
@@ -131,9 +132,12 @@ impl SmtpParser {
             Sent::Auth if code == *b"334" && self.awaits_nothing() => self.mode = Mode::Challenged,
             Sent::Mail if positive => self.lmtp.accepted = 0,
             Sent::Rcpt if positive => self.lmtp.accepted += 1,
-            Sent::End if self.lmtp.spoken => {
+            Sent::End => {
+                self.doubt = None;
                 let accepted = std::mem::take(&mut self.lmtp.accepted);
-                self.lmtp.due = accepted.saturating_sub(1);
+                if self.lmtp.spoken {
+                    self.lmtp.due = accepted.saturating_sub(1);
+                }
             }
             _ => {}
         }

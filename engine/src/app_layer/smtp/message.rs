@@ -1,14 +1,26 @@
 //! Messages behind DATA and in chunks (RFC 3030).
 
-use super::LINE;
-use super::data::Data;
-use super::mime::{Message, Target};
-use super::parser::{Mode, SmtpParser};
+use super::data::{Data, End};
+use super::mime::{Message, Shape, Target};
+use super::parser::SmtpParser;
+use super::recognise::is_command;
 use super::replies::Sent;
+use super::state::{Carried, Mode};
+use super::{Event, LINE};
+
+/// A message that not every server takes for ended, until its end has a reply.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    sender: Option<Vec<u8>>,
+    shape: Shape,
+    /// Commands that waited for replies.
+    waiting: usize,
+}
 
 impl SmtpParser {
     /// A message begins, or goes on with another chunk.
     pub(super) fn begin_message(&mut self) {
+        self.doubt = None;
         let Some(mail) = self.mail() else {
             return;
         };
@@ -96,12 +108,47 @@ impl SmtpParser {
 
     pub(super) fn message_bytes(&mut self, bytes: &[u8]) -> usize {
         let mut data = self.data;
-        let (taken, over) = data.take(bytes, &mut |piece| self.content(piece));
+        let (taken, end) = data.take(bytes, &mut |piece| self.content(piece));
         self.data = data;
-        if over {
+        if end == Some(End::Loose) {
+            self.raise(Event::AmbiguousEnd);
+            let mail = self.at(self.current).and_then(|at| self.mails.get(at));
+            let doubt = Doubt {
+                sender: mail.and_then(|mail| mail.sender.clone()),
+                shape: self.message.shape(),
+                waiting: self.waiting.len(),
+            };
+            self.end_message(true);
+            self.doubt = Some(doubt);
+        } else if end.is_some() {
             self.end_message(true);
         }
         taken
+    }
+
+    /// A line that is no command, where a message may have gone on behind what ended it to others. Returns
+    /// whether it has.
+    pub(super) fn goes_on(&mut self, line: &[u8]) -> bool {
+        if is_command(line) {
+            return false;
+        }
+        let Some(doubt) = self.doubt.take() else {
+            return false;
+        };
+        self.waiting.truncate(doubt.waiting);
+        if let Some(number) = self.current.take() {
+            self.close(number);
+        }
+        self.message.resume(doubt.shape);
+        self.carried = Some(Carried {
+            sender: doubt.sender,
+            begun: true,
+        });
+        self.mode = Mode::Data;
+        for piece in [line, b"\r\n"] {
+            let _ = self.message_bytes(piece);
+        }
+        true
     }
 
     pub(super) fn chunk(&mut self, bytes: &[u8], (left, last): (u64, bool)) -> usize {

@@ -10,8 +10,9 @@
 //! matter to no mail (QUIT behind one) open none.
 //!
 //! Stated behaviour where the standards leave it open:
-//! - a message ends with a line that is a dot, whatever ends lines: what a strict server takes for more of the
-//!   message is read as commands;
+//! - a message ends with a line that is a dot, whatever ends lines; where a strict server reads on
+//!   (`ambiguous_message_end`) it goes on, as a mail of its own, with the first line that is no command before
+//!   the end has a reply;
 //! - what a client sends behind DATA before the server has answered is the message
 //!   (`invalid_pipelined_sequence`), unless the server declines it later on: then the message to come is a
 //!   mail of its own, of the same sender and recipients;
@@ -37,6 +38,7 @@ mod mime;
 mod parser;
 mod recognise;
 mod replies;
+mod state;
 mod transaction;
 
 use crate::app_layer::events::events;
@@ -105,6 +107,7 @@ events! {
     LongFieldValue => "mime_long_header_value",
     LongLine => "mime_long_line",
     LongEncodedLine => "mime_long_enc_line",
+    AmbiguousEnd => "ambiguous_message_end",
     TooManyTransactions => "too_many_transactions",
 }
 

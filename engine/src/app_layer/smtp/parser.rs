@@ -10,9 +10,11 @@ use crate::event::FlowDirection::{self, ToClient, ToServer};
 
 use super::command::{self, Command};
 use super::data::Data;
+use super::message::Doubt;
 use super::mime::Message;
 use super::recognise::is_command;
 use super::replies::{Sent, Waiting};
+use super::state::{Carried, Lmtp, Mode};
 use super::transaction::Mail;
 use super::{Event, HELD, LINE, RECIPIENTS};
 
@@ -30,6 +32,8 @@ pub(super) struct SmtpParser {
     pub(super) settled: usize,
     /// What goes on with the next mail of one that had to go.
     pub(super) carried: Option<Carried>,
+    /// A message that may go on.
+    pub(super) doubt: Option<Doubt>,
     /// The mail that commands belong to.
     pub(super) current: Option<u64>,
     pub(super) mode: Mode,
@@ -57,39 +61,6 @@ pub(super) struct SmtpParser {
     pub(super) tail: usize,
 }
 
-/// A message has a reply for each accepted recipient (RFC 2033 section 4.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lmtp {
-    /// It is LMTP.
-    pub(super) spoken: bool,
-    /// Recipients that were accepted.
-    pub(super) accepted: usize,
-    /// Further replies that the message before has.
-    pub(super) due: usize,
-}
-
-/// A mail that had to go while more of it was to follow.
-#[derive(Debug)]
-pub(super) struct Carried {
-    sender: Option<Vec<u8>>,
-    begun: bool,
-}
-
-/// What the client sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
-    #[default]
-    Command,
-    /// DATA was sent and is not answered.
-    DataAsked,
-    /// A message.
-    Data,
-    /// So many bytes of a chunk; the last?
-    Chunk(u64, bool),
-    /// An answer to a challenge.
-    Challenged,
-}
-
 impl SmtpParser {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
@@ -98,6 +69,7 @@ impl SmtpParser {
             first: 0,
             settled: 0,
             carried: None,
+            doubt: None,
             current: None,
             mode: Mode::Command,
             data: Data::default(),
@@ -246,6 +218,9 @@ impl SmtpParser {
     }
 
     fn request(&mut self, line: Line<'_>) {
+        if self.goes_on(line.bytes) {
+            return;
+        }
         if line.bytes.trim_ascii().is_empty() {
             self.waiting.push(Sent::Blank, None);
             return;
@@ -423,6 +398,7 @@ impl Parser for SmtpParser {
             self.lost[1] = true;
             self.replying = false;
             self.waiting.clear();
+            self.doubt = None;
             for mail in self.mails.iter_mut() {
                 mail.answered |= mail.over;
             }
@@ -430,7 +406,7 @@ impl Parser for SmtpParser {
         }
         match self.mode {
             Mode::Data => {
-                self.data = Data::Within;
+                self.data = Data::WITHIN;
                 self.with_message(|message, target| message.skip(missing, target));
             }
             Mode::Chunk(left, last) if left > missing => {
@@ -489,6 +465,7 @@ impl Parser for SmtpParser {
         self.first = 0;
         self.settled = 0;
         self.carried = None;
+        self.doubt = None;
         self.current = None;
         self.mode = Mode::Command;
         self.data = Data::default();

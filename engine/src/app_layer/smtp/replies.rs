@@ -72,6 +72,15 @@ impl Waiting {
         Some(at + 1)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// The newest were none.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.sent.truncate(len);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }

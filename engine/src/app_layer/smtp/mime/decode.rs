@@ -59,6 +59,10 @@ impl Decoder {
         self.escape.len = 0;
     }
 
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// There is something to be undone.
     pub(super) fn is_coding(&self) -> bool {
         self.encoding != Encoding::None

@@ -24,7 +24,7 @@ use crate::app_layer::{File, FileService};
 
 use super::Event;
 use boundary::{HELD, closes, goes_on};
-use decode::Decoder;
+use decode::{Decoder, Encoding};
 pub(super) use email::{Email, Field};
 use head::{Head, Kind};
 use url::Scanner;
@@ -95,6 +95,13 @@ pub(super) struct Message {
     service: FileService,
 }
 
+/// How content goes on: the multiparts around, and how it is coded.
+#[derive(Debug)]
+pub(super) struct Shape {
+    boundaries: Vec<Vec<u8>>,
+    encoding: Encoding,
+}
+
 /// A line end that is not decided on yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LineEnd {
@@ -129,6 +136,25 @@ impl Message {
         self.holed = false;
         let _ = self.digest.take();
         self.begin_content();
+    }
+
+    /// How it would go on.
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            boundaries: self.boundaries.clone(),
+            encoding: self.decoder.encoding(),
+        }
+    }
+
+    /// It goes on behind what was taken for its end.
+    pub(super) fn resume(&mut self, shape: Shape) {
+        self.clear();
+        self.boundaries = shape.boundaries;
+        self.kind = Kind::Body;
+        self.text = true;
+        self.decoder.start(shape.encoding);
+        // Of its body there is no digest.
+        self.holed = true;
     }
 
     /// The mail's own head is over.

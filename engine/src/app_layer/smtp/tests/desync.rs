@@ -160,3 +160,38 @@ fn a_server_of_chunks_skips_those_that_it_declines() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_message_goes_on_behind_an_end_that_only_some_servers_see() {
+    let start = || {
+        let mut fed = Fed::new();
+        let _ = fed.say(ToServer, b"MAIL FROM:<a>\r\nDATA\r\n");
+        let _ = fed.say(ToClient, b"250 ok\r\n354 go\r\n");
+        let head = b"Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n\r\nx\n.\n";
+        let _ = fed.say(ToServer, head);
+        fed
+    };
+    let part = b"--b\r\nContent-Disposition: attachment; filename=f\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n.\r\n";
+    for before in [&b""[..], b"NOOP\r\n"] {
+        let mut fed = start();
+        let _ = fed.say(ToServer, &[before, part].concat());
+        let _ = fed.say(ToClient, b"250 ok\r\n");
+        let told = fed.all();
+        let ended = told.first().unwrap();
+        assert!(ended.contains("data=x") && ended.contains("!ambiguous_message_end"));
+        let last = told.last().unwrap();
+        assert!(
+            last.contains("mail_from=<a> data=hello name=f [f Closed] [5, 2]"),
+            "{told:?}"
+        );
+    }
+    let mut fed = start();
+    let _ = fed.say(ToClient, b"250 ok\r\n");
+    let _ = fed.say(ToServer, b"what\r\nMAIL FROM:<b>\r\n");
+    assert!(
+        fed.all()[1].starts_with("mail_from=<b> "),
+        "{:?}",
+        fed.all()
+    );
+}
