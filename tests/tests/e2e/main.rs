@@ -22,6 +22,7 @@ mod lifecycle;
 mod path;
 mod paths;
 mod policies;
+mod reload;
 mod runtimes;
 mod spoof;
 mod verbs;
