@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app_layer;
+mod base64;
 pub mod counters;
 pub mod decode;
 pub mod defrag;

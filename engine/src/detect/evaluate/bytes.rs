@@ -1,6 +1,7 @@
 //! Tests that read numbers from bytes: `byte_test`, `byte_jump`, `byte_extract`, `byte_math`,
 //! `isdataat`, and sizes. Numbers are unsigned 64-bit integers; arithmetic wraps.
 
+use crate::base64;
 use crate::detect::program::{
     ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest, IsDataAt, JumpOrigin, MAX_VARIABLES,
     MathOperator, NumberFormat, Reading, Value,
@@ -193,7 +194,7 @@ pub(super) fn decode_base64(encoded: &[u8], decoded: &mut Vec<u8>) -> usize {
     let mut held = 0;
     let mut used = 0;
     for &byte in encoded {
-        let Some(six) = base64_digit(byte) else {
+        let Some(six) = base64::digit(byte) else {
             break;
         };
         used += 1;
@@ -205,15 +206,4 @@ pub(super) fn decode_base64(encoded: &[u8], decoded: &mut Vec<u8>) -> usize {
         }
     }
     used
-}
-
-fn base64_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
 }

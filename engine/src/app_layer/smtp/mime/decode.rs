@@ -1,5 +1,6 @@
 //! Content codings of a part (RFC 2045 section 6), undone as they come.
 
+use crate::base64;
 use crate::hex::digit as hex_digit;
 
 use super::Event;
@@ -114,7 +115,7 @@ impl Decoder {
                 self.padded = true;
                 continue;
             }
-            let Some(digit) = digit(*byte) else {
+            let Some(digit) = base64::digit(*byte) else {
                 if !byte.is_ascii_whitespace() {
                     wrong = Some(Event::InvalidBase64);
                 }
@@ -164,18 +165,6 @@ impl Decoder {
             }
         }
         wrong
-    }
-}
-
-/// Value of a digit of base64.
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
     }
 }
 
